@@ -1,0 +1,9 @@
+//go:build !failpoint
+
+package failpoint
+
+// Enabled tells whether this binary was built with failpoints.
+const Enabled = false
+
+// Hit does nothing in this build.
+func Hit(string) {}
