@@ -1,0 +1,103 @@
+# make build      bin/stephost and bin/plugins/stephost-flavor-<name>
+# make demo       a real training step, from nothing
+# make test       every test
+# make bench      the benchmarks, side by side in one run
+# make torture    the long form of the crash tests
+# make fuzz       every fuzz target, FUZZTIME each
+# make lint       formatting, vet, static analysis, the contract's lint
+# make cross      the platforms that must at least build
+# make generate   code and documents that are made from other files
+
+GO       ?= go
+BIN      := bin
+TOOLS    := $(CURDIR)/$(BIN)/tools
+BUILD    := $(GO) build -trimpath -ldflags "-s -w"
+PLUGINS  := $(notdir $(wildcard plugins/*))
+MODULES  := . $(addprefix ./plugins/,$(PLUGINS))
+FUZZTIME ?= 60s
+
+# Pinned, because what is generated and what lint says must not change by
+# itself.
+BUF_VERSION         := v1.70.0
+PROTOC_GEN_GO       := v1.36.12
+PROTOC_GEN_GO_GRPC  := v1.6.2
+STATICCHECK_VERSION := v0.8.1
+
+.PHONY: all build demo test bench torture fuzz lint cross generate check-generated breaking tools clean
+
+all: build
+
+build: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS))
+
+# Go itself knows what is up to date.
+.PHONY: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS))
+$(BIN)/stephost:
+	$(BUILD) -o $@ ./cmd/stephost
+
+$(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)): $(BIN)/plugins/stephost-flavor-%:
+	cd plugins/$* && $(BUILD) -o $(CURDIR)/$@ .
+
+demo: build
+	./examples/digits/demo.sh
+
+test: build
+	@set -e; for m in $(MODULES); do echo "== tests of $$m"; (cd $$m && $(GO) test -race -timeout 25m ./...); done
+
+bench: build
+	$(GO) run ./test/bench
+
+torture:
+	STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 3h -v -run Torture ./test/e2e/...
+
+fuzz:
+	@set -e; for p in $$(grep -rl --include='*_test.go' '^func Fuzz' host pluginsdk | xargs -n1 dirname | sort -u); do \
+	  for t in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | sed 's/func //'); do \
+	    echo "== $$p $$t"; $(GO) test ./$$p -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -parallel 2; \
+	  done; \
+	done
+
+lint: $(TOOLS)/staticcheck $(TOOLS)/buf
+	@unformatted=$$(git ls-files '*.go' | grep -v '\.pb\.go$$' | xargs gofmt -l); \
+	  if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...); done
+	cd proto && $(TOOLS)/buf lint
+
+cross:
+	@set -e; for t in darwin/arm64 darwin/amd64 windows/amd64 linux/arm64; do \
+	  for m in . ./plugins/local; do \
+	    echo "== $$m $$t"; (cd $$m && GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./...); \
+	  done; \
+	done
+
+# The text forms of generated messages must not print secrets: see
+# proto/stephost/operator/v1/redact.go.
+generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc build
+	cd proto && PATH="$(TOOLS):$$PATH" buf generate
+	sed -i 's/return protoimpl.X.MessageStringOf(x)/return redacted(x)/' proto/stephost/operator/v1/operator.pb.go
+	for p in $(PLUGINS); do $(BIN)/stephost flavor stamp plugins/$$p/flavor.hcl; done
+	for p in $(PLUGINS); do $(BIN)/stephost flavor docs plugins/$$p/flavor.hcl > docs/flavors/$$p.md; done
+
+check-generated: generate
+	git diff --exit-code -- proto plugins docs || { echo "generated files are out of date: run make generate"; exit 1; }
+
+# Against the last commit that changed the contract's major, or the branch's
+# start: a published field never changes its meaning.
+breaking: $(TOOLS)/buf
+	@if git cat-file -e $(BASE):proto/stephost/operator/v1/operator.proto 2>/dev/null; then \
+	  cd proto && $(TOOLS)/buf breaking --against "../.git#ref=$(BASE),subdir=proto"; \
+	else echo "no earlier contract to compare with"; fi
+BASE ?= HEAD~1
+
+$(TOOLS)/buf:
+	GOBIN=$(TOOLS) $(GO) install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+$(TOOLS)/protoc-gen-go:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
+$(TOOLS)/protoc-gen-go-grpc:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
+$(TOOLS)/staticcheck:
+	GOBIN=$(TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+
+tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/staticcheck
+
+clean:
+	rm -rf $(BIN)

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/diag"
+)
+
+// document is the shape of JSON output that is not a stream: {v, items | item,
+// diagnostics}. docs/json-output.md describes it; v changes when a field goes
+// away or changes its meaning.
+type document struct {
+	Version     int                   `json:"v"`
+	Items       any                   `json:"items,omitempty"`
+	Item        any                   `json:"item,omitempty"`
+	Diagnostics []diag.JSONDiagnostic `json:"diagnostics,omitempty"`
+	Error       *jsonError            `json:"error,omitempty"`
+}
+
+// jsonError is a problem for programs.
+type jsonError struct {
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail,omitempty"`
+	Next     string `json:"next,omitempty"`
+	Flavor   string `json:"flavor,omitempty"`
+	Operator string `json:"operator,omitempty"`
+	Run      string `json:"run,omitempty"`
+	Phase    string `json:"phase,omitempty"`
+	Class    string `json:"class,omitempty"`
+}
+
+// documentVersion is v of document.
+const documentVersion = 1
+
+// item prints one thing: as JSON, or with text.
+func (a *app) item(v any, text func(io.Writer) error) error {
+	if a.json() {
+		return a.encode(document{Version: documentVersion, Item: v})
+	}
+	return text(a.stdout)
+}
+
+// items prints a list: as JSON, or as a table. None is said on stderr.
+func (a *app) items(v any, n int, none string, head []string, row func(i int) []string) error {
+	if a.json() {
+		return a.encode(document{Version: documentVersion, Items: v})
+	}
+	if n == 0 {
+		_, err := fmt.Fprintln(a.stderr, none)
+		return err
+	}
+	return table(a.stdout, head, n, row)
+}
+
+func (a *app) encode(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table prints aligned columns.
+func table(w io.Writer, head []string, n int, row func(i int) []string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(head, "\t"))
+	for i := range n {
+		fmt.Fprintln(t, strings.Join(row(i), "\t"))
+	}
+	return t.Flush()
+}
+
+// say prints a line of stephost's own, to stderr.
+func (a *app) say(format string, args ...any) {
+	if !a.json() {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}
+
+// problem prints an error: diagnostics with their snippets, everything else
+// with its subject and what to do next. With --output json it is a document on
+// stdout.
+func (a *app) problem(err error) {
+	var diags hcl.Diagnostics
+	if errors.As(err, &diags) {
+		a.diagnostics(diags)
+		return
+	}
+	p := host.Problem(err)
+	if a.json() {
+		_ = a.encode(document{Version: documentVersion, Error: &jsonError{Summary: p.Error(), Detail: p.Detail, Next: p.Next,
+			Flavor: p.Flavor, Operator: p.Operator, Run: p.Run, Phase: p.Phase, Class: string(p.Class)}})
+		return
+	}
+	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, red, "Error:"), p.Error())
+	if p.Detail != "" {
+		fmt.Fprintln(a.stderr, indent(p.Detail))
+	}
+	if p.Next != "" {
+		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Next:"), p.Next)
+	}
+}
+
+// diagnostics prints errors and warnings about what a person wrote.
+func (a *app) diagnostics(diags hcl.Diagnostics) {
+	if len(diags) == 0 {
+		return
+	}
+	sources := &diag.Sources{}
+	if a.h != nil {
+		sources = a.h.Sources()
+	}
+	if a.json() {
+		_ = a.encode(document{Version: documentVersion, Diagnostics: sources.JSON(diags)})
+		return
+	}
+	_ = sources.WriteText(a.stderr, diags, diag.TextOptions{Color: color(a.stderr)})
+}
+
+const (
+	red  = "31"
+	bold = "1"
+	dim  = "2"
+)
+
+// paint wraps text in a colour where w takes it.
+func paint(w io.Writer, code, text string) string {
+	if !color(w) {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}
+
+// hostLog is the structured log of the host: off unless STEPHOST_LOG names a
+// level (trace, debug, info, warn, error); STEPHOST_LOG_JSON=1 makes it JSON.
+func hostLog(w io.Writer) hclog.Logger {
+	level := os.Getenv("STEPHOST_LOG")
+	if level == "" {
+		return hclog.NewNullLogger()
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "stephost", Level: hclog.LevelFromString(level), Output: w,
+		JSONFormat: os.Getenv("STEPHOST_LOG_JSON") == "1"})
+}

@@ -1,0 +1,3 @@
+environment = {
+  base_image = "x"
+}

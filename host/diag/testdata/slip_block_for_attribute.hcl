@@ -1,0 +1,3 @@
+env {
+  LOG_LEVEL = "info"
+}

@@ -1,0 +1,1 @@
+command = "[31m" + foo

@@ -1,0 +1,1 @@
+environment { base_image = "x" registry = "y" }

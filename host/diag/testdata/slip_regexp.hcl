@@ -1,0 +1,1 @@
+command = ["grep", "^a\d+$"]

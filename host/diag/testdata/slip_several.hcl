@@ -1,0 +1,4 @@
+comand = ["x"]
+operater = "gpu"
+enviroment {
+}

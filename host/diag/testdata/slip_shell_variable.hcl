@@ -1,0 +1,1 @@
+command = ["bash", "-c", "echo ${HOME}"]

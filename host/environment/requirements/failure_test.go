@@ -1,0 +1,58 @@
+package requirements
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/host/problem"
+)
+
+// The outputs in testdata/output are those of pip and uv; the name of the file
+// says which, and what had been done to them.
+func TestFailure(t *testing.T) {
+	for _, tc := range []struct {
+		file  string
+		kind  Kind
+		pkg   string
+		class problem.Class
+	}{
+		{"pip-unreachable.txt", Unreachable, "six", problem.System},
+		{"pip-not-found.txt", NotFound, "no-such-package-stephost", problem.Config},
+		{"pip-no-version.txt", NotFound, "six==99", problem.Config},
+		{"pip-build.txt", BuildFailed, "broken", problem.Config},
+		{"pip-conflict.txt", Conflict, "", problem.Config},
+		{"pip-metadata.txt", BuildFailed, "broken", problem.Config},
+		{"uv-denied.txt", Denied, "tinypkg", problem.Auth},
+		{"pip-hash.txt", WrongHash, "six==1.16.0", problem.Config},
+		{"pip-invalid.txt", Invalid, "", problem.Config},
+		{"uv-unreachable.txt", Unreachable, "six", problem.System},
+		{"uv-not-found.txt", NotFound, "no-such-package-stephost", problem.Config},
+		{"uv-build.txt", BuildFailed, "broken", problem.Config},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join("testdata", "output", tc.file))
+			require.NoError(t, err)
+			p := failure("tool", strings.Split(strings.TrimSpace(string(data)), "\n"), "", errors.New("exit status 1"))
+			var e *Error
+			require.ErrorAs(t, p, &e)
+			assert.Equal(t, tc.kind, e.Kind)
+			if tc.pkg != "" {
+				assert.Equal(t, tc.pkg, e.Package)
+				if tc.kind != Invalid && tc.kind != Conflict {
+					assert.Contains(t, p.Summary, tc.pkg)
+				}
+			}
+			assert.Equal(t, tc.class, p.Class)
+			assert.NotEmpty(t, p.Next)
+			assert.LessOrEqual(t, strings.Count(p.Detail, "\n"), outputLines)
+		})
+	}
+	p := failure("pip", nil, "", errors.New("signal: killed"))
+	assert.Contains(t, p.Error(), "pip could not install the requirements")
+}

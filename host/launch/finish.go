@@ -1,0 +1,178 @@
+package launch
+
+import (
+	"context"
+	"time"
+
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/runs/spool"
+	"github.com/stephost/stephost/internal/failpoint"
+	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
+)
+
+const (
+	// drainDefault bounds the wait for the end of the log where the step sets no
+	// timeouts.log_drain.
+	drainDefault = time.Minute
+	// cleanupMost bounds how long a launch waits for leftovers to be removed:
+	// the verdict is known, and recover goes on later.
+	cleanupMost = 30 * time.Second
+)
+
+// drain waits for the end of the log, after the verdict.
+func (d *drive) drain(ctx context.Context) error {
+	if d.attempt().Handle != nil {
+		if err := d.open(ctx); err != nil {
+			return err
+		}
+		if d.logs == nil {
+			if err := d.startLogs(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.drainLog(ctx); err != nil {
+		return err
+	}
+	if err := d.openSpool(); err != nil {
+		return err
+	}
+	found, notes := d.foundValues()
+	for _, n := range notes {
+		d.notify(Notice{Kind: Warning, Message: n})
+	}
+	d.spooled(d.spool.Finish())
+	failpoint.Hit("host-draining")
+	return d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+		r.State = runs.Drained
+		if len(found) > 0 {
+			r.Values = found
+		}
+		return nil, nil
+	})
+}
+
+// drainLog waits until the pump has everything, or marks that it has not.
+func (d *drive) drainLog(ctx context.Context) error {
+	if d.logs == nil {
+		return nil
+	}
+	bound := d.plan.Step.Timeouts.LogDrain
+	if bound <= 0 {
+		bound = drainDefault
+	}
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	hint := time.NewTimer(time.Second) // a person who waits longer is told for what
+	defer hint.Stop()
+	began := d.s.o.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-hint.C:
+			d.notify(Notice{Kind: Status, Phase: "draining", Reason: "log", Message: "waiting for the end of the log", Since: began, Until: began.Add(bound)})
+			continue
+		case <-d.logs.done:
+			complete, err := d.logs.result()
+			if !complete {
+				reason := "end not confirmed"
+				if err != nil {
+					reason += ": " + problem.Bound(err.Error(), 256)
+				}
+				d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: reason}))
+			}
+			return nil
+		case <-timer.C:
+			d.logs.stop()
+			d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: "end not confirmed within " + bound.String()}))
+			return nil
+		}
+	}
+}
+
+// wholeLog stands for all sources of the current attempt.
+func (d *drive) wholeLog() spool.Source {
+	return spool.Source{Attempt: int32(d.attempt().Number), Stream: "log"}
+}
+
+// cleanup removes the leftovers of every attempt. The record of the job stays
+// as evidence for as long as the flavor keeps it.
+func (d *drive) cleanup(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, cleanupMost)
+	defer cancel()
+	for i, a := range d.claim.Run().Attempts {
+		if a.Handle == nil || a.LeftoversCleaned {
+			continue
+		}
+		if err := d.open(ctx); err != nil {
+			return err
+		}
+		if !d.flavor.Manifest.Can("cleanup") {
+			continue
+		}
+		if err := d.cleanAttempt(limited, d.requestFor(i), operatorv1.CleanupRequest_WHAT_LEFTOVERS); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return d.leftBehind(err)
+		}
+		failpoint.Hit("host-cleaning")
+	}
+	return d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+		for i := range r.Attempts {
+			r.Attempts[i].LeftoversCleaned = r.Attempts[i].Handle != nil
+		}
+		r.State = runs.Cleaned
+		return nil, nil
+	})
+}
+
+// cleanAttempt repeats Cleanup until the backend did it or ctx ends.
+func (d *drive) cleanAttempt(ctx context.Context, req jobRequest, what operatorv1.CleanupRequest_What) error {
+	again := newBackoff()
+	for {
+		target, missing := req.target(ctx, d.s.o.Resolver)
+		if missing != nil {
+			return missing
+		}
+		var resp *operatorv1.CleanupResponse
+		err := d.backend.ask(ctx, cleanupBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
+			resp, err = c.Cleanup(ctx, &operatorv1.CleanupRequest{Target: target, Handle: req.handle, Key: req.key, What: what})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if bad := firstError(resp.GetDiagnostics()); bad != nil {
+			return &problem.Error{Summary: diagnosticText(bad)}
+		}
+		none := resp.GetCouldNotAsk()
+		if none == nil {
+			return nil
+		}
+		cause := couldNotAsk(none)
+		if !cause.passes() {
+			return cause
+		}
+		if err := pause(ctx, max(again.NextBackOff(), none.GetRetryAfter().AsDuration())); err != nil {
+			return cause
+		}
+	}
+}
+
+// leftBehind is what a launch says when the verdict is known and the leftovers
+// could not be removed.
+func (d *drive) leftBehind(cause error) error {
+	r := d.claim.Run()
+	return &LeftoversError{Run: r, Err: cause}
+}
+
+// close ends a run's life.
+func (d *drive) close(ctx context.Context) error {
+	return d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+		r.State = runs.Closed
+		return nil, nil
+	})
+}

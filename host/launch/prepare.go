@@ -1,0 +1,341 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
+
+	"github.com/stephost/stephost/host/environment"
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/internal/failpoint"
+)
+
+// prepareAndSubmit takes an attempt from nothing to the backend. Until
+// `submitting` is stored nothing was sent, so that a crash on the way begins
+// again; everything done here may be repeated.
+func (d *drive) prepareAndSubmit(ctx context.Context) error {
+	r := d.claim.Run()
+	if r.Intent != nil && r.State != runs.Created {
+		return d.endUnsubmitted(ctx, rejection{class: classOfIntent(r.Intent), phase: "preparing", message: "cancelled before anything was sent"})
+	}
+	if r.State == runs.Created {
+		if err := d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+			r.State = runs.Preparing
+			if len(r.Attempts) == 0 {
+				r.Attempts = append(r.Attempts, runs.Attempt{Number: 1, Key: Key(r.Token, 1)})
+			}
+			return []runs.Event{moved("attempt %d is being prepared", len(r.Attempts))}, nil
+		}); err != nil {
+			return err
+		}
+	}
+	failpoint.Hit("host-preparing")
+	d.notify(Notice{Kind: Status, Phase: "preparing", Since: d.s.o.Now()})
+
+	// A person who cancels while a requirement is installed does not wait for it.
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go d.watchIntent(work, stop)
+
+	req, rejected, err := d.prepare(work)
+	if errors.Is(context.Cause(work), errIntent) {
+		return d.endUnsubmitted(ctx, rejection{class: problem.Cancelled, phase: "preparing", message: "cancelled before anything was sent"})
+	}
+	switch {
+	case err != nil:
+		return err
+	case rejected != nil:
+		return d.endUnsubmitted(ctx, *rejected)
+	case req == nil:
+		return nil // adopted: the state has moved on
+	}
+	return d.submit(ctx, req, true)
+}
+
+// errIntent ends work for which a cancel intent came.
+var errIntent = errors.New("a cancel is wanted")
+
+// watchIntent ends work when a cancel intent is stored.
+func (d *drive) watchIntent(ctx context.Context, stop context.CancelCauseFunc) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.poked:
+		}
+		if in, err := d.intent(ctx); err == nil && in != nil {
+			stop(errIntent)
+			return
+		}
+	}
+}
+
+// prepare makes everything that Submit needs. It returns no request when a job
+// of this run was found at the backend and adopted.
+func (d *drive) prepare(ctx context.Context) (*operatorv1.SubmitRequest, *rejection, error) {
+	if err := d.open(ctx); err != nil {
+		return nil, nil, err
+	}
+	target, rejected, err := d.scope(ctx)
+	if rejected != nil || err != nil {
+		return nil, rejected, err
+	}
+	if d.mayExistElsewhere() {
+		adopted, err := d.adopt(ctx, target)
+		if err != nil || adopted {
+			return nil, nil, err
+		}
+	}
+	env, rejected, err := d.environment(ctx)
+	if rejected != nil || err != nil {
+		return nil, rejected, err
+	}
+	r, a := d.claim.Run(), d.attempt()
+	step := buildStep(r, a, d.plan.Step, env, d.s.runDir(r.ID))
+
+	if rejected, err := d.validate(ctx, target, step); rejected != nil || err != nil {
+		return nil, rejected, err
+	}
+	prepared, rejected, err := d.callPrepare(ctx, target, step)
+	if rejected != nil || err != nil {
+		return nil, rejected, err
+	}
+	body, err := requestBytes(step)
+	if err != nil {
+		return nil, nil, fmt.Errorf("run %s: encoding the request: %w", r.ID, err)
+	}
+	return &operatorv1.SubmitRequest{
+		Target: target, Step: step, Prepared: prepared,
+		RequestDigest: digest(body, target.GetConfig().GetJson(), prepared),
+	}, nil, nil
+}
+
+// open finds the flavor that the run is pinned to and makes its process
+// reachable.
+func (d *drive) open(ctx context.Context) error {
+	if d.backend != nil {
+		return nil
+	}
+	f, err := d.s.o.Flavor(ctx, d.claim.Run().Pin)
+	if err != nil {
+		return err
+	}
+	d.flavor = f
+	d.backend = newBackend(d.s.o.Processes, f.Spec)
+	return nil
+}
+
+// scope asks which place these credentials lead to. It is stored, with the
+// request, before anything is sent.
+func (d *drive) scope(ctx context.Context) (*operatorv1.Target, *rejection, error) {
+	target, err := d.target(ctx)
+	if err != nil || target.GetScope() != nil {
+		return target, nil, err
+	}
+	var rejected *rejection
+	err = d.untilAnswered(ctx, "resolving the scope", func(ctx context.Context, c operatorv1.StepOperatorClient) (*operatorv1.CouldNotAsk, error) {
+		resp, err := c.Scope(ctx, &operatorv1.ScopeRequest{Target: target})
+		if err != nil {
+			return nil, err
+		}
+		if bad := firstError(resp.GetDiagnostics()); bad != nil {
+			rejected = &rejection{class: classOf(bad.GetClass(), problem.Config), phase: "preparing", reason: "scope", message: diagnosticText(bad)}
+			return nil, nil
+		}
+		target.Scope = resp.GetScope()
+		return resp.GetCouldNotAsk(), nil
+	})
+	if err != nil || rejected != nil {
+		return nil, rejected, err
+	}
+	if target.GetScope().GetId() == "" {
+		return nil, &rejection{class: problem.System, phase: "preparing", reason: "scope",
+			message: "the plugin named no scope; this is a bug of the flavor"}, nil
+	}
+	return target, nil, nil
+}
+
+// untilAnswered repeats a question while the backend gives no answer. Wrong
+// credentials do not mend themselves within a launch: they come back at once.
+func (d *drive) untilAnswered(ctx context.Context, what string, ask func(context.Context, operatorv1.StepOperatorClient) (*operatorv1.CouldNotAsk, error)) error {
+	again := newBackoff()
+	for {
+		var none *operatorv1.CouldNotAsk
+		err := d.backend.ask(ctx, askBound, func(err error) {
+			d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + err.Error()})
+		}, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
+			none, err = ask(ctx, c)
+			return err
+		})
+		if err != nil || none == nil {
+			return err
+		}
+		cause := couldNotAsk(none)
+		if !cause.passes() {
+			return d.couldNotAskProblem(what, cause)
+		}
+		d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + cause.Error()})
+		wait := max(again.NextBackOff(), none.GetRetryAfter().AsDuration())
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *drive) couldNotAskProblem(what string, cause error) *problem.Error {
+	r := d.claim.Run()
+	return &problem.Error{
+		Summary: "could not ask the backend", Detail: what + " failed. Nothing follows for the job from this.",
+		Flavor: r.Pin.Flavor, Operator: r.Operator, Run: r.ID, Phase: string(r.State), Class: problem.Auth, Err: cause,
+		Next: fmt.Sprintf("renew the credentials, or switch back to the account or cluster of the run, then `stephost run attach %s`", r.ID),
+	}
+}
+
+// environment makes what the step needs around it.
+func (d *drive) environment(ctx context.Context) (*operatorv1.Environment, *rejection, error) {
+	r, a, step := d.claim.Run(), d.attempt(), d.plan.Step
+	if step.Environment.Kind != "directory" {
+		return environmentMessage(step, nil), nil, nil
+	}
+	sources := make([]environment.Source, 0, len(step.Environment.Sources))
+	for _, s := range step.Environment.Sources {
+		sources = append(sources, environment.Source{Path: s.Path, Target: s.Target, Exclude: s.Exclude})
+	}
+	dir, err := environment.PrepareDirectory(ctx, environment.DirectoryRequest{
+		WorkDir: d.s.workDir(r.ID, a.Number), CacheDir: d.s.o.Home.Cache(), Sources: sources,
+		Requirements: step.Environment.Requirements, RequirementsFile: step.Environment.RequirementsFile,
+		Python: step.Environment.Python, AllowLarge: step.Environment.AllowLarge,
+		Progress: func(line string) { d.notify(Notice{Kind: Progress, Phase: "preparing", Message: line}) },
+	})
+	switch {
+	case err == nil:
+		return environmentMessage(step, dir), nil, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	default:
+		return nil, &rejection{class: problem.Config, phase: "preparing", reason: "environment", message: explain(err)}, nil
+	}
+}
+
+// explain is the text of err for a record, with the way out when it has one.
+func explain(err error) string {
+	text := err.Error()
+	var p *problem.Error
+	if errors.As(err, &p) {
+		if p.Detail != "" {
+			text += ". " + p.Detail
+		}
+		if p.Next != "" {
+			text += "\nNext: " + p.Next
+		}
+	}
+	return problem.Bound(text, 4<<10)
+}
+
+// validate runs the flavor's own checks, which create nothing.
+func (d *drive) validate(ctx context.Context, target *operatorv1.Target, step *operatorv1.Step) (*rejection, error) {
+	var resp *operatorv1.ValidateResponse
+	err := d.backend.ask(ctx, askBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
+		resp, err = c.Validate(ctx, &operatorv1.ValidateRequest{Target: target, Step: step})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, diag := range resp.GetDiagnostics() {
+		if diag.GetSeverity() == operatorv1.Severity_SEVERITY_WARNING {
+			d.notify(Notice{Kind: Warning, Phase: "preparing", Message: diagnosticText(diag)})
+		}
+	}
+	if bad := firstError(resp.GetDiagnostics()); bad != nil {
+		return &rejection{class: classOf(bad.GetClass(), problem.Config), phase: "preparing", reason: "validate", message: d.locate(bad)}, nil
+	}
+	return nil, nil
+}
+
+// locate adds where the attribute of a diagnostic was written.
+func (d *drive) locate(diag *operatorv1.Diagnostic) string {
+	text := diagnosticText(diag)
+	path := diag.GetAttribute()
+	for n := len(path); n > 0; n-- {
+		if origin := d.plan.Step.Origins[joinPath(path[:n])]; origin != "" {
+			return text + " (" + joinPath(path) + ", from " + origin + ")"
+		}
+	}
+	return text
+}
+
+func joinPath(path []string) string {
+	out := ""
+	for i, p := range path {
+		if i > 0 {
+			out += "."
+		}
+		out += p
+	}
+	return out
+}
+
+// callPrepare runs the Prepare stream of flavors that have one.
+func (d *drive) callPrepare(ctx context.Context, target *operatorv1.Target, step *operatorv1.Step) ([]byte, *rejection, error) {
+	if !d.flavor.Manifest.Can("prepare") {
+		return nil, nil, nil
+	}
+	with, missing := d.withSecrets(ctx, step)
+	if missing != nil {
+		return nil, nil, d.blocked(ctx, missing)
+	}
+	var prepared []byte
+	var rejected *rejection
+	again := newBackoff()
+	for {
+		err := d.backend.ask(ctx, prepareBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) error {
+			stream, err := c.Prepare(ctx, &operatorv1.PrepareRequest{Target: target, Step: with})
+			if err != nil {
+				return err
+			}
+			return d.readPrepare(stream, &prepared, &rejected)
+		})
+		var none *AskError
+		if !errors.As(err, &none) {
+			return prepared, rejected, err
+		}
+		if !none.passes() {
+			return nil, nil, d.couldNotAskProblem("preparing", none)
+		}
+		d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: none.Error()})
+		if err := pause(ctx, again.NextBackOff()); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (d *drive) readPrepare(stream operatorv1.StepOperator_PrepareClient, prepared *[]byte, rejected **rejection) error {
+	for {
+		msg, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the plugin ended Prepare without a result; this is a bug of the flavor")
+		}
+		if err != nil {
+			return err
+		}
+		if msg.GetProgress() != "" {
+			d.notify(Notice{Kind: Progress, Phase: "preparing", Message: msg.GetProgress()})
+		}
+		if none := msg.GetCouldNotAsk(); none != nil {
+			return couldNotAsk(none)
+		}
+		if bad := firstError(msg.GetDiagnostics()); bad != nil {
+			*rejected = &rejection{class: classOf(bad.GetClass(), problem.Config), phase: "preparing", reason: "prepare", message: d.locate(bad)}
+			return nil
+		}
+		if done := msg.GetDone(); done != nil {
+			*prepared = done.GetPrepared()
+			return nil
+		}
+	}
+}

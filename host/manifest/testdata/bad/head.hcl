@@ -1,0 +1,6 @@
+flavor "../evil" {
+  version = "1"
+  protocol = []
+  summary = ""
+  environment = ["images", "image", "image"]
+}

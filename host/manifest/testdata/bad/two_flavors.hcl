@@ -1,0 +1,4 @@
+flavor "a" {
+}
+flavor "b" {
+}

@@ -1,0 +1,80 @@
+package host
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/runs/spool"
+)
+
+// PruneOptions say which closed runs are forgotten.
+type PruneOptions struct {
+	// OlderThan counts from the end of the run; 0 = any age.
+	OlderThan time.Duration
+	// KeepLast newest runs stay whatever their age.
+	KeepLast int
+	DryRun   bool
+}
+
+// Pruned is one forgotten run.
+type Pruned struct {
+	Run *runs.Run
+	// Bytes of its log and its work directories.
+	Bytes int64
+}
+
+// Prune removes closed runs from this home: records, logs, work directories. It
+// removes nothing at the backend.
+func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
+	store, err := h.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	closed, err := store.List(ctx, runs.Filter{States: []runs.State{runs.Closed}}) // newest first
+	if err != nil {
+		return nil, err
+	}
+	var out []Pruned
+	for i, r := range closed {
+		if i < o.KeepLast || time.Since(r.ClosedAt) < o.OlderThan {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		work := filepath.Join(h.o.Home.Work(), r.ID)
+		size, err := spool.Size(store.LogDir(r.ID))
+		if err != nil {
+			size = 0
+		}
+		p := Pruned{Run: r, Bytes: size + treeSize(work)}
+		if !o.DryRun {
+			if err := os.RemoveAll(work); err != nil {
+				return out, &problem.Error{Summary: "cannot remove the work directory", Run: r.ID, Err: err, Next: "remove " + work + " by hand"}
+			}
+			if err := store.Delete(ctx, r.ID); err != nil {
+				return out, err
+			}
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func treeSize(dir string) (n int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read counts nothing
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
+}

@@ -1,0 +1,8 @@
+# first
+# of two
+operator "one" {
+  flavor = "local" # here
+  config {
+    dir = "a"
+  }
+}

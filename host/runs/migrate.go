@@ -1,0 +1,169 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// migrations lists every schema there was; the database's user_version is the
+// number of those that it has. A released one is never edited.
+//
+// The rows that change with every status are narrow: SQLite writes a row as a
+// whole, so what is written once (definition, plan, requests) lies in tables of
+// its own.
+func migrations() []string {
+	return []string{
+		`
+CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), syncs INTEGER NOT NULL);
+INSERT INTO meta VALUES (1, 0);
+
+CREATE TABLE runs (
+  id TEXT NOT NULL PRIMARY KEY,
+  token TEXT NOT NULL UNIQUE,
+  token_given INTEGER NOT NULL,
+  rev INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  operator TEXT NOT NULL, step TEXT NOT NULL,
+  pipeline TEXT NOT NULL, pipeline_run TEXT NOT NULL,
+  flavor TEXT NOT NULL, flavor_version TEXT NOT NULL,
+  detached INTEGER NOT NULL,
+  owner TEXT NOT NULL, fence INTEGER NOT NULL, owner_info BLOB,
+  created INTEGER NOT NULL, updated INTEGER NOT NULL,
+  verdict_at INTEGER NOT NULL, closed_at INTEGER NOT NULL,
+  intent BLOB,
+  doc BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_state ON runs (state);
+CREATE INDEX runs_owner ON runs (owner) WHERE owner <> '';
+CREATE INDEX runs_operator ON runs (operator, step);
+CREATE INDEX runs_created ON runs (created);
+
+CREATE TABLE definitions (
+  run TEXT NOT NULL PRIMARY KEY,
+  definition BLOB NOT NULL, digest TEXT NOT NULL,
+  labels BLOB, pin BLOB, plan BLOB
+);
+
+CREATE TABLE attempts (
+  run TEXT NOT NULL, number INTEGER NOT NULL,
+  key TEXT NOT NULL UNIQUE,
+  doc BLOB NOT NULL,
+  PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+
+CREATE TABLE requests (
+  run TEXT NOT NULL, number INTEGER NOT NULL,
+  request BLOB, prepared BLOB,
+  PRIMARY KEY (run, number)
+);
+
+CREATE TABLE events (
+  run TEXT NOT NULL, seq INTEGER NOT NULL,
+  at INTEGER NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL,
+  message TEXT NOT NULL, data BLOB,
+  PRIMARY KEY (run, seq)
+) WITHOUT ROWID;
+`,
+	}
+}
+
+// create makes an empty database, readable for its owner alone: SQLite gives
+// the mode of the database to the files beside it. A process that dies in here
+// leaves version 0, and the next one goes on from there.
+func create(ctx context.Context, path string) error {
+	unlock, err := lockSchema(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Never open and close a database file that may be in use in this process:
+	// that would drop SQLite's locks. O_EXCL: it did not exist.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the store of runs: %w", err)
+	}
+	return f.Close()
+}
+
+// openCurrent opens the database and brings it to this version's schema.
+func openCurrent(ctx context.Context, path string) (*database, error) {
+	d, err := connect(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.bringUp(ctx, migrations()); err != nil {
+		_ = d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *database) bringUp(ctx context.Context, list []string) error {
+	have, err := d.version(ctx)
+	if err != nil || have == len(list) {
+		return err
+	}
+	if have > len(list) {
+		return &NewerSchemaError{Path: d.path, Have: have, Knows: len(list)}
+	}
+	unlock, err := lockSchema(ctx, d.path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// WAL is a property of the file, set once. Switching needs every other
+	// connection gone; those can only be other new ones, waiting for the lock.
+	err = retryBusy(ctx, d.path, func() error {
+		var mode string
+		return d.row("PRAGMA journal_mode=WAL", nil, &mode)
+	})
+	if err != nil {
+		return err
+	}
+	return d.transact(ctx, true, func(tx *database) error {
+		have, err := tx.version(ctx) // another process may have been first
+		if err != nil {
+			return err
+		}
+		if have > len(list) {
+			return &NewerSchemaError{Path: d.path, Have: have, Knows: len(list)}
+		}
+		for _, script := range list[have:] {
+			if _, err := tx.conn.ExecContext(context.Background(), script); err != nil {
+				return fmt.Errorf("migrate %s: %w", d.path, err)
+			}
+		}
+		_, err = tx.conn.ExecContext(context.Background(), "PRAGMA user_version="+strconv.Itoa(len(list)))
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", d.path, err)
+		}
+		return nil
+	})
+}
+
+func (d *database) version(ctx context.Context) (v int, err error) {
+	err = retryBusy(ctx, d.path, func() error { return d.row("PRAGMA user_version", nil, &v) })
+	return v, err
+}
+
+// lockSchema keeps creation and migration to one process.
+func lockSchema(ctx context.Context, path string) (unlock func(), err error) {
+	const pause = 2 * time.Millisecond
+	lock := flock.New(path+".schema.lock", flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, pause); err != nil {
+		return nil, fmt.Errorf("the store of runs: lock %s: %w", lock.Path(), err)
+	}
+	return func() { _ = lock.Close() }, nil
+}

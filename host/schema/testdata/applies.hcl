@@ -1,0 +1,3 @@
+role    = "train"
+mode    = "serverless"
+cluster = "c1"

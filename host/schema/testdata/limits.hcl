@@ -1,0 +1,4 @@
+role = "train"
+# settings
+volume_size = 20000
+zones       = ["a", "c"]

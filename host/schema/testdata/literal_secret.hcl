@@ -1,0 +1,3 @@
+role     = "train"
+password = "hunter2"
+keys     = { a = "hunter3" }

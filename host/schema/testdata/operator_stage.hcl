@@ -1,0 +1,3 @@
+# operator
+volume_size = 0
+cluster     = "c1"

@@ -1,0 +1,191 @@
+//go:build unix
+
+package runner
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+)
+
+// TimesRecord is the length of a record in the index of times: offset in the
+// log file, time in nanoseconds since 1970, bytes lost just before the offset;
+// little endian. A record is written before the bytes that it is about, so
+// whoever sees bytes knows their time.
+const TimesRecord = 24
+
+// pump moves one stream of a step from its pipe into its file. Only the holder
+// of the job's lock has one.
+type pump struct {
+	pipe   *os.File
+	log    *os.File
+	times  *os.File
+	offset int64
+	noted  int64 // end of the last record in times
+	stamp  time.Time
+	// lost counts bytes that found no room on the disk and are not yet in the
+	// index of times.
+	lost int64
+	// copies: this file system knows no splice.
+	copies  bool
+	buffer  []byte
+	running bool
+	done    chan struct{}
+}
+
+// openPump opens the reading side. It goes on where the last pump of the job
+// ended: at the end of the file.
+func openPump(j jobdir.Job, stream string) (*pump, error) {
+	if err := unix.Mkfifo(j.Pipe(stream), 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, &os.PathError{Op: "mkfifo", Path: j.Pipe(stream), Err: err}
+	}
+	fd, err := unix.Open(j.Pipe(stream), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: j.Pipe(stream), Err: err}
+	}
+	p := &pump{pipe: os.NewFile(uintptr(fd), j.Pipe(stream)), done: make(chan struct{})}
+	if p.log, err = os.OpenFile(j.Stream(stream), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		p.close()
+		return nil, err
+	}
+	if p.offset, err = p.log.Seek(0, io.SeekEnd); err != nil {
+		p.close()
+		return nil, err
+	}
+	if p.times, err = os.OpenFile(j.Times(stream), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		p.close()
+		return nil, err
+	}
+	// A runner that died within a record left a part of one.
+	info, err := p.times.Stat()
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.noted = info.Size() - info.Size()%TimesRecord
+	return p, nil
+}
+
+// writeEnd opens the side that the step gets, as a plain descriptor: an
+// os.File would make it non-blocking, and the step shares that flag. It is
+// open for reading too, so that the step itself keeps the pipe alive when the
+// runner is dead.
+func writeEnd(j jobdir.Job, stream string) (int, error) {
+	fd, err := unix.Open(j.Pipe(stream), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: j.Pipe(stream), Err: err}
+	}
+	return fd, nil
+}
+
+// start begins to move bytes. There must be a writer already: before, a pipe
+// looks as if every writer were gone.
+func (p *pump) start() {
+	p.running = true
+	go p.run()
+}
+
+// run moves bytes until every writer is gone.
+func (p *pump) run() {
+	defer close(p.done)
+	raw, err := p.pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	for over := false; !over; {
+		err := raw.Read(func(fd uintptr) bool {
+			n, err := p.move(int(fd))
+			if errors.Is(err, unix.EAGAIN) {
+				return false
+			}
+			over = n == 0 && err == nil
+			return true
+		})
+		if err != nil { // closed
+			return
+		}
+	}
+	p.note(time.Now()) // bytes lost at the very end
+}
+
+// move moves what is in the pipe now. 0 and no error = every writer is gone.
+func (p *pump) move(fd int) (int64, error) {
+	if now := time.Now(); p.lost > 0 || now.Sub(p.stamp) >= timesEvery {
+		if waiting(fd) {
+			p.note(now)
+		}
+	}
+	if !p.copies {
+		n, err := splice(fd, int(p.log.Fd()))
+		switch {
+		case err == nil:
+			p.offset += n
+			return n, nil
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+			return -1, err
+		case errors.Is(err, unix.EINVAL), errors.Is(err, errors.ErrUnsupported):
+			p.copies = true
+		}
+	}
+	// Here splice does not work, or the disk is full: the step must not wait
+	// for that, so what cannot be written is counted and dropped.
+	if p.buffer == nil {
+		p.buffer = make([]byte, 64<<10)
+	}
+	n, err := unix.Read(fd, p.buffer)
+	if err != nil || n == 0 {
+		return int64(n), err
+	}
+	written, err := p.log.Write(p.buffer[:n])
+	p.offset += int64(written)
+	if err != nil {
+		p.lost += int64(n - written)
+	}
+	return int64(n), nil
+}
+
+// note writes a record into the index of times. A failure is repeated with
+// the next bytes.
+func (p *pump) note(now time.Time) {
+	if p.lost == 0 && now.Sub(p.stamp) < timesEvery {
+		return
+	}
+	var record [TimesRecord]byte
+	binary.LittleEndian.PutUint64(record[0:], uint64(p.offset))
+	binary.LittleEndian.PutUint64(record[8:], uint64(now.UnixNano()))
+	binary.LittleEndian.PutUint64(record[16:], uint64(p.lost))
+	if _, err := p.times.WriteAt(record[:], p.noted); err == nil {
+		p.noted += TimesRecord
+		p.stamp, p.lost = now, 0
+	}
+}
+
+// wait waits for the end of the stream, at most until the channel fires, and
+// tells whether it came.
+func (p *pump) wait(limit <-chan time.Time) bool {
+	select {
+	case <-p.done:
+		return true
+	case <-limit:
+		return false
+	}
+}
+
+func (p *pump) close() {
+	p.pipe.Close() // ends run
+	if p.running {
+		<-p.done
+	}
+	if p.log != nil {
+		p.log.Close()
+	}
+	if p.times != nil {
+		p.times.Close()
+	}
+}

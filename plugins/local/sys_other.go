@@ -1,0 +1,11 @@
+//go:build !unix
+
+package main
+
+import "errors"
+
+// errReadOnly does not exist here.
+var errReadOnly = errors.New("read-only file system")
+
+// writable is not known here.
+func writable(string) bool { return true }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package serve
+
+func closeOthersOnExec() {}
+
+func setProcessName(string) {}

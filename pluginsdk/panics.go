@@ -1,0 +1,33 @@
+package pluginsdk
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// PanicError is a panic of the author's code. It counts as class system.
+type PanicError struct {
+	// Value of the panic.
+	Value string
+	// Stack of the goroutine, at most 64 KiB.
+	Stack string
+}
+
+// maxStack bounds a stack: endless recursion makes one of gigabytes.
+const maxStack = 64 << 10
+
+// Error names the panic without the stack.
+func (e *PanicError) Error() string { return "the flavor's code panicked: " + e.Value }
+
+// guard runs f and makes an error of a panic. The stack goes to the log.
+func guard(ctx context.Context, call string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &PanicError{Value: bound(fmt.Sprint(v), maxMessage), Stack: bound(string(debug.Stack()), maxStack)}
+			Logger(ctx).Error("panic in the flavor's code", "call", call, "panic", p.Value, "stack", p.Stack)
+			err = p
+		}
+	}()
+	return f()
+}
