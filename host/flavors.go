@@ -48,7 +48,7 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 			if err != nil {
 				return nil, err
 			}
-			return &process.Executable{Argv: ex.Argv, File: ex.File, Close: func() { _ = ex.Close() }}, nil
+			return &process.Executable{Argv: ex.Argv, Env: ex.Env, File: ex.File, Close: func() { _ = ex.Close() }}, nil
 		},
 	}
 }

@@ -36,7 +36,8 @@ func (h *Host) Plan(ctx context.Context, sel *Selection, online bool) (*Planned,
 	if sel.Resolved.Environment.Kind == project.KindDirectory {
 		e := sel.Resolved.Environment
 		req := environment.DirectoryRequest{CacheDir: h.o.Home.Cache(), Requirements: e.Requirements,
-			RequirementsFile: e.RequirementsFile, Python: e.Python, AllowLarge: e.AllowLarge}
+			RequirementsFile: e.RequirementsFile, Python: e.Python, AllowLarge: e.AllowLarge,
+			NeverCopy: []string{h.o.Home.Root()}}
 		for _, s := range e.Sources {
 			req.Sources = append(req.Sources, environment.Source{Path: s.Path, Target: s.Target, Exclude: s.Exclude})
 		}

@@ -26,8 +26,9 @@ type batches struct {
 }
 
 type batchGroup struct {
-	subs map[*batchSub]struct{}
-	wake chan struct{}
+	subs  map[*batchSub]struct{}
+	wake  chan struct{}
+	asked time.Time // end of the last list call
 }
 
 // batchSub is one watched job. What changes is guarded by batches.mu.
@@ -80,20 +81,28 @@ func (s *batchSub) nudge() {
 
 // run polls one scope until nobody watches it.
 func (b *batches) run(key string, g *batchGroup) {
+	ctx := WithLogger(b.server.ctx, b.server.log.With("scope", key))
 	for {
 		subs, wait, done := b.collect(key, g)
 		if done {
 			return
 		}
+		if gap := pollFirst - time.Since(g.asked); wait <= 0 && gap > 0 {
+			// A thousand newcomers, one after the other, are asked for together.
+			if _, ok := sleep(ctx, gap, nil); !ok {
+				return
+			}
+			continue
+		}
 		if wait > 0 {
-			if _, ok := sleep(b.server.ctx, wait, g.wake); !ok {
+			if _, ok := sleep(ctx, wait, g.wake); !ok {
 				return
 			}
 			continue
 		}
 		begun := time.Now()
-		b.ask(b.server.ctx, subs)
-		b.plan(subs, time.Since(begun))
+		b.ask(ctx, subs)
+		b.plan(g, subs, time.Since(begun))
 	}
 }
 
@@ -117,10 +126,11 @@ func (b *batches) collect(key string, g *batchGroup) (subs []*batchSub, wait tim
 
 // plan decides when each job is due again. One that was not due got the answer
 // for nothing and keeps its pace.
-func (b *batches) plan(subs []*batchSub, took time.Duration) {
+func (b *batches) plan(g *batchGroup, subs []*batchSub, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
+	g.asked = now
 	for _, sub := range subs {
 		if sub.due.After(now) {
 			continue

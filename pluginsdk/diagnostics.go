@@ -55,16 +55,6 @@ func diagnosticOf(err error) *operatorv1.Diagnostic {
 	return d
 }
 
-// hasError tells whether one of ds is more than a warning.
-func hasError(ds []*operatorv1.Diagnostic) bool {
-	for _, d := range ds {
-		if d.GetSeverity() != operatorv1.Severity_SEVERITY_WARNING {
-			return true
-		}
-	}
-	return false
-}
-
 // warningsOf returns what Step.Warn collected.
 func warningsOf(s *Step) []*operatorv1.Diagnostic {
 	if s == nil {

@@ -89,8 +89,7 @@ func Timeout(err error) error { return &Error{Class: ClassTimeout, Err: err} }
 // attribute, for example "config.role" or "settings.tolerations.0.key"; "" when
 // it is about none.
 func Config(path, format string, args ...any) error {
-	cause := fmt.Errorf(format, args...)
-	return &Error{Class: ClassConfig, Attribute: splitPath(path), Summary: cause.Error(), Err: errors.Unwrap(cause)}
+	return &Error{Class: ClassConfig, Attribute: splitPath(path), Err: fmt.Errorf(format, args...)}
 }
 
 // Warn is a finding for Validate and Preflight that stops nothing.

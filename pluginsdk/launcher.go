@@ -67,7 +67,7 @@ type launchHandle struct {
 
 // submit starts the step unless it was started before, in this process or in
 // one that is gone.
-func (l *launcher) submit(_ context.Context, s *Step) (Handle, error) {
+func (l *launcher) submit(call context.Context, s *Step) (Handle, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ctx.Err() != nil {
@@ -85,7 +85,7 @@ func (l *launcher) submit(_ context.Context, s *Step) (Handle, error) {
 	}
 	l.jobs[s.Key] = j
 	s.Stdout, s.Stderr = j.stdout, j.stderr
-	ctx, cancel := context.WithCancel(WithLogger(l.ctx, newLogger().With("run", s.RunID, "key", s.Key)))
+	ctx, cancel := context.WithCancel(WithLogger(l.ctx, Logger(call)))
 	if s.Deadlines.Run > 0 {
 		outer := cancel
 		limited, inner := context.WithTimeout(ctx, s.Deadlines.Run)

@@ -170,7 +170,7 @@ func (j *launchJob) finish(ctx context.Context, err error, ending bool) {
 	j.status = st
 	if st.Phase != Lost {
 		if err := writeEnd(j.dir, st); err != nil {
-			newLogger().Warn("the verdict could not be written", "dir", j.dir, "error", err)
+			Logger(ctx).Warn("the verdict could not be written", "dir", j.dir, "error", err)
 		}
 	}
 	_ = j.lock.Unlock()

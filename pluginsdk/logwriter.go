@@ -32,8 +32,6 @@ const (
 // block while the host is slow and return an error when the stream is over:
 // then return from Logs with that error.
 type LogWriter struct {
-	ctx context.Context
-
 	mu      sync.Mutex
 	changed *sync.Cond
 	queue   []*operatorv1.LogsResponse
@@ -62,8 +60,8 @@ type logState struct {
 	openTaken uint64
 }
 
-func newLogWriter(ctx context.Context, cursors map[string]string) *LogWriter {
-	w := &LogWriter{ctx: ctx, sources: map[string]*logState{}}
+func newLogWriter(cursors map[string]string) *LogWriter {
+	w := &LogWriter{sources: map[string]*logState{}}
 	w.changed = sync.NewCond(&w.mu)
 	for name, wire := range cursors {
 		skip, cursor := parseCursor(wire)

@@ -54,13 +54,13 @@ const maxManifest = 256 << 10
 // manifest is the little that the plugin itself must know of its flavor.hcl.
 // The host reads and checks all of it.
 type manifest struct {
-	name, version    string
-	protocol         []int32
-	capabilities     []string
-	idempotency      string
-	config, settings []string
-	digest           string // "sha256:<hex>" of the bytes behind the header line
-	source           []byte // the bytes behind the header line
+	name, version string
+	protocol      []int32
+	capabilities  []string
+	idempotency   string
+	config        []string // names of the config attributes
+	digest        string   // "sha256:<hex>" of the bytes behind the header line
+	source        []byte   // the bytes behind the header line
 }
 
 // headerPrefix begins the line that `stephost flavor stamp` writes. It is put
@@ -160,8 +160,6 @@ func (m *manifest) read(body *hclsyntax.Body) error {
 			}
 		case block.Type == "config" && len(block.Labels) == 1:
 			m.config = append(m.config, block.Labels[0])
-		case block.Type == "setting" && len(block.Labels) == 1:
-			m.settings = append(m.settings, block.Labels[0])
 		}
 	}
 	return nil
@@ -205,5 +203,3 @@ func (m *manifest) agree(have map[string]bool, all bool) error {
 	}
 	return fmt.Errorf("the flavor's code and its manifest do not agree:\n%s", strings.Join(wrong, "\n"))
 }
-
-func (m *manifest) can(capability string) bool { return slices.Contains(m.capabilities, capability) }

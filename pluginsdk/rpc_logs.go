@@ -27,7 +27,7 @@ func (s *Server) Logs(r *operatorv1.LogsRequest, stream grpc.ServerStreamingServ
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	w := newLogWriter(ctx, r.GetCursors())
+	w := newLogWriter(r.GetCursors())
 	defer context.AfterFunc(ctx, func() { w.fail(ctx.Err()) })()
 	go s.readLogs(ctx, c, handleOf(r.GetHandle(), r.GetKey(), r.GetTarget()), r.GetFollow(), w)
 	for {

@@ -42,12 +42,13 @@ func suspicious(src []byte) bool {
 	for i, c := range src {
 		switch c {
 		case '{', '[', '(':
+			// A closing bracket takes nothing off: in a string it would hide
+			// an opening one outside.
 			open++
-		case '}', ']', ')':
-			// A closing bracket in a string must not hide an opening one
-			// outside, so nothing is taken off: open counts all of them, and
-			// an ordinary file of many blocks is looked at by token as well.
-		case '!', '?', '+', '-', '*', '/', '%', '&', '|', '<', '>', '=', '.':
+		case '!', '?', '+', '-', '*', '/', '%', '&', '|', '<', '>':
+			operators++
+		}
+		if c == '=' && i > 0 && (src[i-1] == '=' || src[i-1] == '!') {
 			operators++
 		}
 		switch {
@@ -121,7 +122,7 @@ func precheckTokens(tokens hclsyntax.Tokens) *hcl.Diagnostic {
 			hclsyntax.TokenSlash, hclsyntax.TokenPercent, hclsyntax.TokenAnd, hclsyntax.TokenOr,
 			hclsyntax.TokenQuestion, hclsyntax.TokenEqualOp, hclsyntax.TokenNotEqual,
 			hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq, hclsyntax.TokenGreaterThan,
-			hclsyntax.TokenGreaterThanEq, hclsyntax.TokenDot:
+			hclsyntax.TokenGreaterThanEq:
 			if top.operators++; top.operators > MaxOperators {
 				return tooComplex(t.Range)
 			}

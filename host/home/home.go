@@ -75,7 +75,8 @@ func (h Home) Work() string { return filepath.Join(h.root, "work") }
 // Sockets is where plugin sockets are made. Socket paths are limited to 104
 // bytes on some systems, so it lies in the home only when that is short.
 func (h Home) Sockets() string {
-	const longest = 104 - len("/plugin1234567890123")
+	// Below it lie "plugin-dir<number>/plugin<number>" of go-plugin.
+	const longest = 104 - len("/plugin-dir1234567890/plugin1234567890")
 	if dir := filepath.Join(h.root, "sockets"); len(dir) <= longest {
 		return dir
 	}

@@ -52,6 +52,11 @@ type drive struct {
 
 	// resubmits counts how often this drive sent the current attempt again.
 	resubmits int
+	// unsent counts how often the backend refused to be asked.
+	unsent int
+	// ending is closed when the drive's context ends: a submission, which is
+	// not cancelled with it, stops waiting for better times.
+	ending <-chan struct{}
 
 	poked chan struct{} // capacity 1: look at the record
 
@@ -69,7 +74,7 @@ func (s *Supervisor) Drive(ctx context.Context, id string, o DriveOptions) (*run
 	if err != nil {
 		return nil, err
 	}
-	d := &drive{s: s, o: o, id: claim.Run().ID, claim: claim, poked: make(chan struct{}, 1), vals: newValues()}
+	d := &drive{s: s, o: o, id: claim.Run().ID, claim: claim, poked: make(chan struct{}, 1), vals: newValues(), ending: ctx.Done()}
 	s.enter(d)
 	defer s.leave(d)
 	defer d.release()

@@ -209,10 +209,14 @@ func (d *drive) environment(ctx context.Context) (*operatorv1.Environment, *reje
 		WorkDir: d.s.workDir(r.ID, a.Number), CacheDir: d.s.o.Home.Cache(), Sources: sources,
 		Requirements: step.Environment.Requirements, RequirementsFile: step.Environment.RequirementsFile,
 		Python: step.Environment.Python, AllowLarge: step.Environment.AllowLarge,
+		NeverCopy: []string{d.s.o.Home.Root()}, Logger: d.s.o.Log.Named("environment"),
 		Progress: func(line string) { d.notify(Notice{Kind: Progress, Phase: "preparing", Message: line}) },
 	})
 	switch {
 	case err == nil:
+		for _, w := range dir.Warnings {
+			d.notify(Notice{Kind: Warning, Phase: "preparing", Message: w})
+		}
 		return environmentMessage(step, dir), nil, nil
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()

@@ -159,12 +159,17 @@ func jobWithKey(resp *operatorv1.FindResponse, key string) *operatorv1.FindRespo
 	return nil
 }
 
-// resubmit sends the stored request again, byte for byte.
+// resubmit sends the request again after an answer was lost.
 func (d *drive) resubmit(ctx context.Context, target *operatorv1.Target) error {
-	a := d.attempt()
 	if d.resubmits++; d.resubmits > resubmitMost {
 		return d.unknown(ctx, fmt.Sprintf("the request was sent %d times and the backend never confirmed it", resubmitMost))
 	}
+	return d.resend(ctx, target)
+}
+
+// resend sends the stored request, byte for byte.
+func (d *drive) resend(ctx context.Context, target *operatorv1.Target) error {
+	a := d.attempt()
 	step := &operatorv1.Step{}
 	if err := proto.Unmarshal(a.Request, step); err != nil {
 		return &problem.Error{Summary: "the stored request of this run cannot be read", Run: d.id, Err: err,

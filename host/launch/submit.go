@@ -119,6 +119,8 @@ func (d *drive) answered(ctx context.Context, target *operatorv1.Target, resp *o
 			}
 		}
 		return d.endUnsubmitted(ctx, rejected)
+	case *operatorv1.SubmitResponse_NotSent_:
+		return d.notSent(ctx, target, out.NotSent.GetCouldNotAsk())
 	default:
 		reason := "the plugin does not know whether the backend took the job"
 		if bad != nil {
@@ -131,6 +133,41 @@ func (d *drive) answered(ctx context.Context, target *operatorv1.Target, resp *o
 // certainlyNotSent tells whether no handler of the plugin ran. Every other
 // failure of the transport may have happened behind the creating call.
 func certainlyNotSent(err error) bool { return status.Code(err) == codes.Unimplemented }
+
+// notSent waits and sends the request again: nothing was created, and nothing
+// follows for the job. It is no submission that may have been lost, so it counts
+// for no limit; a person who cancels ends it.
+func (d *drive) notSent(ctx context.Context, target *operatorv1.Target, none *operatorv1.CouldNotAsk) error {
+	cause := couldNotAsk(none)
+	if !cause.passes() {
+		if err := d.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+			r.State, r.StateReason = runs.Blocked, problem.Bound(cause.Error(), 1<<10)
+			return []runs.Event{moved("nothing was sent: %s", cause)}, nil
+		}); err != nil {
+			return err
+		}
+		return d.couldNotAskProblem("submitting", cause)
+	}
+	d.unsent++
+	wait := max(min(askAgainFirst<<min(d.unsent, 10), askAgainMost), none.GetRetryAfter().AsDuration())
+	d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: d.s.o.Now()})
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-d.ending:
+		return context.Canceled
+	case <-d.poked:
+	case <-timer.C:
+	}
+	in, err := d.intent(ctx)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		return d.endUnsubmitted(ctx, rejection{class: classOfIntent(in), phase: "submitting", message: "cancelled before the backend had the job"})
+	}
+	return d.resend(ctx, target)
+}
 
 // maxMessage is the contract's limit of one message.
 const maxMessage = 16 << 20
@@ -191,8 +228,21 @@ func (d *drive) blocked(ctx context.Context, m *missingSecret) error {
 	return &BlockedError{Run: d.claim.Run(), Secret: m.name, Err: m.err}
 }
 
-// unblock tries again: the secret may be there now.
+// unblock tries again: the secret, or the right to ask, may be there now.
 func (d *drive) unblock(ctx context.Context) error {
+	if d.claim.Run().Intent != nil {
+		return d.endUnsubmitted(ctx, rejection{class: classOfIntent(d.claim.Run().Intent), phase: "blocked", message: "cancelled before the backend had the job"})
+	}
+	if !d.attempt().SubmittingAt.IsZero() {
+		if err := d.open(ctx); err != nil {
+			return err
+		}
+		target, err := d.target(ctx)
+		if err != nil {
+			return err
+		}
+		return d.resend(ctx, target)
+	}
 	return d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
 		r.State, r.StateReason = runs.Preparing, ""
 		return []runs.Event{moved("trying again after it was blocked")}, nil

@@ -211,15 +211,17 @@ func (p *parser) variables(expr hcl.Expression, withValue bool) {
 		if !ok {
 			return nil
 		}
-		known := schema.Functions(schema.ModeValidate, nil, "")
-		switch _, exists := known[f.Name]; {
+		if p.functions == nil {
+			p.functions = schema.Functions(schema.ModeValidate, nil, "")
+		}
+		switch _, exists := p.functions[f.Name]; {
 		case f.Name == "env" || f.Name == "file" || f.Name == "secret":
 			p.fail(f.Range(), f.Name+"() in a manifest", "Conditions depend on the values alone: the same everywhere.")
 		case !exists:
 			// Found here and not only when a value comes: the condition of an
 			// attribute without a default is not tried.
 			hint := ""
-			if near := diag.Suggest(f.Name, slices.Sorted(maps.Keys(known))); near != "" {
+			if near := diag.Suggest(f.Name, slices.Sorted(maps.Keys(p.functions))); near != "" {
 				hint = fmt.Sprintf(" Did you mean %q?", near)
 			}
 			p.fail(f.NameRange, "Unknown function", "There is no function %q.%s", bounded(f.Name), hint)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/schema"
@@ -22,8 +23,10 @@ type parser struct {
 	data  []byte
 	m     *Manifest
 	diags hcl.Diagnostics
-	// attributeRange and blockRange tell the later checks where things are.
+	// ranges tell the later checks where attributes and blocks are.
 	ranges map[string]hcl.Range
+	// functions are those of conditions, made when one is called.
+	functions map[string]function.Function
 }
 
 // Parse reads a manifest and checks it. file names it in diagnostics. The
@@ -44,7 +47,6 @@ func Parse(src *diag.Sources, file string, data []byte) (*Manifest, hcl.Diagnost
 		p.warn(start, "The header line is out of date",
 			"The manifest was changed after it was stamped; inside a file it would not be found. Run `stephost flavor stamp` on it.")
 	}
-	// The HCL library names a file ending in .json JSON; a manifest is native.
 	f, diags := src.Parse(file, data)
 	p.diags = append(p.diags, diags...)
 	if !diags.HasErrors() {

@@ -104,7 +104,7 @@ func (c *child) start(ctx context.Context, s childSpec) (wait func() Exit, err e
 	if err = pipe(w, &c.stderr, err, r); err != nil {
 		return nil, err
 	}
-	env := s.env
+	env := append(s.env[:len(s.env):len(s.env)], s.exe.Env...)
 	if lifelines {
 		r, w, err = os.Pipe()
 		if err = pipe(r, &c.life, err, w); err != nil {

@@ -32,7 +32,9 @@ type Manager struct {
 	o      Options
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	work   sync.WaitGroup // flights and background stops
+	work   sync.WaitGroup // flights, background stops, the sweep
+
+	sweepOnce sync.Once
 
 	mu     sync.Mutex
 	closed bool

@@ -61,6 +61,9 @@ type Executable struct {
 	// Argv is the command with its arguments. Argv[0] is what is executed,
 	// unless File is set, and then only its name.
 	Argv []string
+	// Env are NAME=value pairs that the program needs besides its usual
+	// environment.
+	Env []string
 	// File, if any, is the open descriptor of the checked ELF file: what is
 	// executed is what was hashed, whatever happened to the path. Linux only.
 	File *os.File

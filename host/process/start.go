@@ -89,6 +89,10 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 	if err != nil {
 		return nil, fail(StageOpen, err)
 	}
+	if dir != "" && dir == m.o.SocketDir {
+		// Not the system's temporary directory: that one is not ours.
+		m.sweepOnce.Do(func() { m.work.Go(func() { sweep(dir, time.Now()) }) })
+	}
 	exe, err := spec.Executable(ctx)
 	if err != nil {
 		return nil, err // The registry's errors speak for themselves.

@@ -35,6 +35,10 @@ func (d *decoder) attributes(r ResolveRequest, step *Step, out *Resolved, env en
 			in.Settings = append(in.Settings, d.given(r.Manifest, s.Body.Settings, templates)...)
 		}
 	}
+	if d.diags.HasErrors() {
+		// What failed is unknown now, and need not be reported once more.
+		in.Stage = schema.StageStep
+	}
 	result, diags := r.Manifest.Schema.Evaluate(in)
 	d.diags = append(d.diags, diags...)
 	if d.diags.HasErrors() || result == nil {

@@ -32,6 +32,9 @@ type decoder struct {
 	diags    hcl.Diagnostics
 	origins  map[string]string
 	deferred []string
+	// computedNames remembers which variables and locals compute with a
+	// reference.
+	computedNames map[nameKey]bool
 }
 
 // winner is the value that won over lower levels.

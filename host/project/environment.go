@@ -208,8 +208,8 @@ func (d *decoder) sources(levels []*Body, p *environmentPart) {
 		if e := d.pick(at+".exclude", []*Value{b.Exclude}); e.known() {
 			s.Exclude = d.texts(at+".exclude", e, func(text string) string { return fmt.Sprintf("Write exclude = [%s].", hclString(text)) })
 		}
-		if t.set() && !t.known() {
-			continue
+		if t.set() && !t.known() || s.Written == "" {
+			continue // known at launch, or wrong already
 		}
 		if first, twice := targets[s.Target]; twice {
 			d.fail(b.Range, "Two sources for one place", fmt.Sprintf(

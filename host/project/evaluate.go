@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
@@ -81,13 +82,39 @@ func (e *evaluator) expressionWith(expr hcl.Expression, in unit, more map[string
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
-	val, d := expr.Value(&hcl.EvalContext{Variables: vars, Functions: e.functionsIn(in.dir)})
+	ctx := &hcl.EvalContext{Variables: vars}
+	if mayCall(expr) {
+		ctx.Functions = e.functionsIn(in.dir)
+	}
+	val, d := expr.Value(ctx)
 	diags = append(diags, e.explain(d)...)
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
 	return val, diags
 }
+
+// mayCall tells whether an expression may call a function. Most do not, and
+// the table of functions costs more than all the rest of a small project.
+func mayCall(expr hcl.Expression) bool {
+	switch x := expr.(type) {
+	case *hclsyntax.LiteralValueExpr, *hclsyntax.ScopeTraversalExpr, *rawText:
+		return false
+	case *hclsyntax.TemplateExpr:
+		return slices.ContainsFunc(x.Parts, anyCall)
+	case *hclsyntax.TemplateWrapExpr:
+		return mayCall(x.Wrapped)
+	case *hclsyntax.TupleConsExpr:
+		return slices.ContainsFunc(x.Exprs, anyCall)
+	case *hclsyntax.ObjectConsExpr:
+		return slices.ContainsFunc(x.Items, func(i hclsyntax.ObjectConsItem) bool { return mayCall(i.KeyExpr) || mayCall(i.ValueExpr) })
+	case *hclsyntax.ObjectConsKeyExpr:
+		return mayCall(x.Wrapped)
+	}
+	return true
+}
+
+func anyCall(x hclsyntax.Expression) bool { return mayCall(x) }
 
 // explain makes the evaluator's diagnostics fit to be shown: the evaluation
 // context is taken off outside of validation, because it holds resolved values.

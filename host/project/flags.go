@@ -82,7 +82,7 @@ func flagNamed(name string) (*Flag, error) {
 		names = append(names, flags[i].Name)
 	}
 	if s := diag.Suggest(name, names); s != "" {
-		return nil, fmt.Errorf("there is no flag --%s; did you mean --%s?", name, s)
+		return nil, fmt.Errorf("there is no flag --%s; did you mean --%s", name, s)
 	}
 	return nil, fmt.Errorf("there is no flag --%s", name)
 }

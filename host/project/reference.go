@@ -182,11 +182,24 @@ func (d *decoder) computedName(x *hclsyntax.ScopeTraversalExpr, in unit) hclsynt
 			v = variable.chosen
 		}
 	}
-	// Cycles were refused when the project was loaded.
-	if v == nil || v.expr == nil || d.computed(v.expr, v.in) == nil {
+	if v == nil || v.expr == nil {
 		return nil
 	}
-	return x
+	// Remembered: a chain of locals that use the one before twice would
+	// otherwise be followed 2^n times. (Cycles were taken out by Load.)
+	key := nameKey{in.names, x.Traversal.RootName(), name}
+	bad, seen := d.computedNames[key]
+	if !seen {
+		bad = d.computed(v.expr, v.in) != nil
+		if d.computedNames == nil {
+			d.computedNames = map[nameKey]bool{}
+		}
+		d.computedNames[key] = bad
+	}
+	if bad {
+		return x
+	}
+	return nil
 }
 
 func asExpressions(in []hclsyntax.Expression) []hcl.Expression {

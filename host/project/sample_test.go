@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,5 +166,27 @@ func BenchmarkLoadResolve(b *testing.B) {
 		if diags.HasErrors() {
 			b.Fatal(diags)
 		}
+	}
+}
+
+// A loaded project is shared by everyone who resolves a step of it.
+func TestResolveConcurrently(t *testing.T) {
+	w := load(t, sample)
+	require.Empty(t, w.text(w.diags))
+	r := w.request(flavor(t, cloud), "train", "gpu")
+	definitions := make([]string, 16)
+	var all sync.WaitGroup
+	for i := range definitions {
+		all.Go(func() {
+			got, diags := project.Resolve(context.Background(), r)
+			if !diags.HasErrors() {
+				definitions[i] = string(got.Definition())
+			}
+		})
+	}
+	all.Wait()
+	for _, d := range definitions {
+		assert.NotEmpty(t, d)
+		assert.Equal(t, definitions[0], d)
 	}
 }

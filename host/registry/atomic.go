@@ -10,12 +10,21 @@ import (
 // stagingPrefix begins the names of what is not finished; readers skip it.
 const stagingPrefix = ".staging-"
 
-// writeFile replaces path by data or leaves it as it was. A crash before the
-// rename leaves a staging file beside it, which sweep removes. (renameio does
-// the same but not on Windows, and leaves the directory unsynced.)
-func writeFile(path string, data []byte, perm os.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, stagingPrefix+"*")
+// writeFile replaces path by data or leaves it as it was; after a power failure
+// it is one of the two as well. A crash before the rename leaves a staging file
+// beside it, which sweep removes. (renameio does the same but not on Windows.)
+func writeFile(path string, data []byte, perm os.FileMode) error {
+	return replaceFile(path, data, perm, (*os.File).Sync)
+}
+
+// writeCache is writeFile for what can be made again: a power failure may leave
+// it empty or torn, which its readers notice.
+func writeCache(path string, data []byte) error {
+	return replaceFile(path, data, 0o600, func(*os.File) error { return nil })
+}
+
+func replaceFile(path string, data []byte, perm os.FileMode, sync func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), stagingPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -25,14 +34,16 @@ func writeFile(path string, data []byte, perm os.FileMode) (err error) {
 		}
 	}()
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close())
-	if err != nil {
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return os.Rename(f.Name(), path)
 }
 
 // stagingDir makes a private directory in parent that no reader looks at.

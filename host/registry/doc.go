@@ -13,7 +13,8 @@
 // Invariants:
 //
 //   - nothing of a plugin is ever executed here; only an interpreter (python3)
-//     may be asked for its version, at registration;
+//     may be asked for its version and path: at registration, and again when
+//     its file changed;
 //   - a record appears whole or not at all: content first, under a name that
 //     nobody reads, then fsync, then one rename; a process that dies in between
 //     leaves staging files that a later registration sweeps;

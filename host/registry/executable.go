@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/stephost/stephost/host/problem"
@@ -231,15 +230,15 @@ func (r *Registry) pinShipped(ctx context.Context, f *Flavor) (*Flavor, error) {
 	if f.record.Shipped.Host != host {
 		return r.register(ctx, f.From, RegisterOptions{Replace: true}, pin)
 	}
-	real, err := filepath.EvalSymlinks(f.From)
+	c, err := r.inspect(ctx, f.From)
 	if err != nil {
-		return nil, pinError(pinned, f.From, "it is missing", "", "", err)
+		return nil, err
 	}
-	sum, _, err := hashPath(ctx, real)
-	if err != nil {
+	if err := c.hash(ctx); err != nil {
 		return nil, unreadable(f.From, err)
 	}
-	if a := pinned.Artifact; a == nil || sum != a.SHA256 || f.ManifestDigest != pinned.ManifestDigest {
+	sum := c.artifact.SHA256
+	if a := pinned.Artifact; a == nil || sum != a.SHA256 || c.manifest.Digest != pinned.ManifestDigest {
 		want := ""
 		if a != nil {
 			want = a.SHA256

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/registry"
@@ -266,12 +268,38 @@ func BenchmarkFlavorsDropIn(b *testing.B) {
 	}
 }
 
-// waitRacy lists until the cache has everything.
+// waitRacy lists until the files are old enough for the cache to keep them.
 func waitRacy(b *testing.B, r *registry.Registry) {
 	b.Helper()
-	for range 20 {
+	for start := time.Now(); time.Since(start) < 300*time.Millisecond; {
 		if _, err := r.Flavors(ctx); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkPutOperator(b *testing.B) {
+	r := registry.New(home.At(filepath.Join(b.TempDir(), "home")), registry.Options{})
+	for i := range b.N {
+		s := spec()
+		s.Attrs[2].Value = cty.NumberIntVal(int64(i))
+		if _, err := r.PutOperator(ctx, s, registry.WriteOptions{Replace: true}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkExecutable(b *testing.B) {
+	h := home.At(filepath.Join(b.TempDir(), "home"))
+	defer writable(h.Root())
+	r := registry.New(h, registry.Options{})
+	f, err := r.Register(ctx, plugin(b, b.TempDir(), "alpha", "0.1.0", ""), registry.RegisterOptions{})
+	require.NoError(b, err)
+	for range b.N {
+		ex, err := r.Executable(ctx, f)
+		if err != nil || ex.Hashed {
+			b.Fatal(err)
+		}
+		_ = ex.Close()
 	}
 }

@@ -159,8 +159,7 @@ func TestReadersWhileReplacing(t *testing.T) {
 	}
 }
 
-// The store's files can be changed by nobody, not even through an inherited
-// umask of 000.
+// Nothing in the home is open to anybody else.
 func TestModesInTheStore(t *testing.T) {
 	s := setup(t)
 	_, err := s.reg.Register(ctx, plugin(t, s.dir, "alpha", "0.1.0", ""), registry.RegisterOptions{})

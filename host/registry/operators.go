@@ -101,9 +101,7 @@ func (r *Registry) Operator(ctx context.Context, name string) (*Operator, error)
 }
 
 func (r *Registry) noOperator(ctx context.Context, name string) error {
-	e := &problem.Error{Summary: "there is no operator " + quoted(name), Err: fs.ErrNotExist,
-		Next: "see: stephost operator list"}
-	e.Err = nil // the sentence says it
+	e := &problem.Error{Summary: "there is no operator " + quoted(name), Next: "see: stephost operator list"}
 	all, err := r.Operators(ctx)
 	if err != nil {
 		return err

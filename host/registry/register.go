@@ -184,8 +184,8 @@ func (r *Registry) commit(rec *record, c *candidate, staged *staging) error {
 	if err := r.writeRecord(rec); err != nil {
 		return err
 	}
-	// The directories' own names must be durable too.
-	return errors.Join(syncDir(filepath.Dir(dir)), syncDir(r.home.Flavors()))
+	// The renames, and the directories' own names, must be durable too.
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)), syncDir(r.home.Flavors()))
 }
 
 // manifestFile names a manifest by its digest, so that replacing a flavor never

@@ -224,7 +224,7 @@ func (r *Registry) cachedManifest(digest string) string {
 func (r *Registry) keepManifest(m *manifest.Manifest) {
 	path := r.cachedManifest(m.Digest)
 	if r.home.Make(filepath.Dir(path)) == nil {
-		_ = writeFile(path, m.Source, 0o600)
+		_ = writeCache(path, m.Source)
 	}
 }
 
@@ -249,7 +249,7 @@ func (r *Registry) writeScans(entries map[string]*scanEntry) {
 	}
 	data, err := json.Marshal(scanFile{Scan: scanVersion, Entries: entries})
 	if err == nil && r.home.Make(r.home.Cache()) == nil {
-		_ = writeFile(r.scansFile(), data, 0o600)
+		_ = writeCache(r.scansFile(), data)
 	}
 }
 

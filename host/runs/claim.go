@@ -43,6 +43,7 @@ type Claim struct {
 }
 
 func newClaim(s *Store, o *Owner, l loaded) *Claim {
+	o.hold(l.ID, l.Fence)
 	return &Claim{store: s, owner: o, id: l.ID, fence: l.Fence, last: loaded{Run: l.clone(), rev: l.rev}}
 }
 
@@ -207,6 +208,7 @@ func (c *Claim) Release(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.owner.drop(c.id, c.fence)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.released = true
@@ -237,6 +239,7 @@ func (c *Claim) update(ctx context.Context, d Durability, fn func(r *Run) (*Run,
 			l.OwnerID, l.Owner = c.owner.ID(), &info
 			after.OwnerID, after.Owner = l.OwnerID, l.Owner
 		}
+		after.normalize()
 		if err := check(l.Run, after, again, at); err != nil {
 			return err
 		}
@@ -244,13 +247,18 @@ func (c *Claim) update(ctx context.Context, d Durability, fn func(r *Run) (*Run,
 		if err := tx.save(l.Run, after); err != nil {
 			return err
 		}
-		kept = loaded{Run: after, rev: l.rev + 1}
+		kept = loaded{Run: after.clone(), rev: l.rev + 1} // fn may have kept what it put in
 		return tx.addEvents(c.id, c.owner.ID(), at, events)
 	})
 	if err != nil {
 		return err
 	}
 	c.keep(kept)
+	if kept.OwnerID == "" {
+		c.owner.drop(c.id, c.fence) // closed
+	} else {
+		c.owner.hold(c.id, c.fence)
+	}
 	if !sync {
 		return nil
 	}
@@ -270,12 +278,14 @@ func (c *Claim) current(tx *database) (loaded, error) {
 	var info []byte
 	err := tx.row(selectHead, []any{c.id}, &rev, &fence, &owner, &info)
 	if errors.Is(err, sql.ErrNoRows) {
+		c.owner.drop(c.id, c.fence)
 		return loaded{}, &FencedError{Run: c.id, Mine: c.fence}
 	}
 	if err != nil {
 		return loaded{}, err
 	}
 	if fence != c.fence {
+		c.owner.drop(c.id, c.fence)
 		return loaded{}, &FencedError{Run: c.id, Mine: c.fence, Current: fence, OwnerID: owner}
 	}
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package runs
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // clone copies a run so that changing the copy's fields, maps and attempts does
@@ -40,4 +41,27 @@ func pointer[T any](p *T) *T {
 	}
 	c := *p
 	return &c
+}
+
+// normalize gives all times the form that they will be read back in.
+func (r *Run) normalize() {
+	utc := func(times ...*time.Time) {
+		for _, t := range times {
+			*t = t.UTC().Round(0)
+		}
+	}
+	utc(&r.CreatedAt, &r.UpdatedAt, &r.VerdictAt, &r.ClosedAt)
+	if r.Intent != nil {
+		utc(&r.Intent.At)
+	}
+	if r.Verdict != nil {
+		utc(&r.Verdict.At)
+	}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		utc(&a.SubmittingAt, &a.SubmittedAt, &a.StartedAt, &a.EndedAt, &a.ObservedAt, &a.PhaseSince, &a.CancelSentAt, &a.CancelConfirmedAt)
+		if a.Verdict != nil {
+			utc(&a.Verdict.At)
+		}
+	}
 }

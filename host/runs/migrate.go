@@ -13,7 +13,8 @@ import (
 )
 
 // migrations lists every schema there was; the database's user_version is the
-// number of those that it has. A released one is never edited.
+// number of those that it has. A released one is never edited. A new one only
+// adds: an older process that has the store open goes on with what it knows.
 //
 // The rows that change with every status are narrow: SQLite writes a row as a
 // whole, so what is written once (definition, plan, requests) lies in tables of

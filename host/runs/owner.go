@@ -44,6 +44,9 @@ type Owner struct {
 	lock *flock.Flock
 	path string
 	once sync.Once
+
+	mu   sync.Mutex
+	held map[string]int64 // fences of the runs that it owns, by ID
 }
 
 // NewOwner makes a lock file in dir, which is made when missing, and locks it.
@@ -109,10 +112,39 @@ func (o *Owner) Info() OwnerInfo { return o.info }
 func (o *Owner) SetHostVersion(v string) { o.info.HostVersion = v }
 
 // Close ends the ownership: runs that were not released are ownerless at once.
+// The lock file stays when there are any, as after a death, so that DeadOwners
+// hints at them.
 func (o *Owner) Close() error {
 	var err error
-	o.once.Do(func() { err = removeLocked(o.lock, o.path) })
+	o.once.Do(func() {
+		o.mu.Lock()
+		left := len(o.held)
+		o.mu.Unlock()
+		if left > 0 {
+			err = o.lock.Close()
+			return
+		}
+		err = removeLocked(o.lock, o.path)
+	})
 	return err
+}
+
+// hold and drop keep count of what this owner owns.
+func (o *Owner) hold(id string, fence int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held == nil {
+		o.held = map[string]int64{}
+	}
+	o.held[id] = max(o.held[id], fence)
+}
+
+func (o *Owner) drop(id string, fence int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held[id] == fence { // a newer claim of this owner's keeps it
+		delete(o.held, id)
+	}
 }
 
 // DeadOwners counts the owners in dir that ended without saying so: each may

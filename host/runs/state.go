@@ -37,7 +37,9 @@ func mayFollow(from, to State) bool {
 	case Created:
 		return to == Preparing || to == Blocked || to == Ended
 	case Preparing:
-		return to == Prepared || to == Blocked || to == Ended
+		// Submitting: the request and "it is being sent" are one transaction.
+		// Submitted, Unknown: a job of this token was found at the backend.
+		return to == Prepared || to == Submitting || to == Submitted || to == Unknown || to == Blocked || to == Ended
 	case Prepared:
 		return to == Submitting || to == Preparing || to == Blocked || to == Ended
 	case Submitting:

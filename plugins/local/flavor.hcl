@@ -1,4 +1,5 @@
-# The manifest of the flavor `local`. Run `go generate` after a change.
+#!stephost flavor manifest v1 2066 sha256:9c99e1b20c85342766fbdc3c8dcf167c2f51edbee020c3648c1f5a491efe1b3c
+# The manifest of the flavor `local`. After a change: stephost flavor stamp flavor.hcl
 flavor "local" {
   version      = "0.1.0"
   protocol     = [1]
@@ -10,7 +11,7 @@ flavor "local" {
   handles      = [1]
   pass_env     = ["CUDA_*", "NVIDIA_*", "LD_LIBRARY_PATH", "OMP_*", "CONDA_*", "JAVA_HOME", "SPARK_HOME"]
 
-  prerequisites = "Linux for everything below; macOS runs steps without limits on cpu and memory; Windows cannot run steps."
+  prerequisites = "Linux. On macOS steps run without limits on cpu and memory, and a process that leaves the step's process group is not found again; on Windows steps cannot run. A step outlives stephost, but not the machine, the container, or a CI system that ends every process of a job."
   permissions   = "None beyond those of the user who launches. A secret is in the environment of the step's process: other users cannot read it, other processes of the same user can."
 
   submission {

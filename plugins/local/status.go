@@ -18,6 +18,8 @@ const (
 	// watchPoll is the pace of looking where no signal came: the kernel does not
 	// signal changes on some file systems.
 	watchPoll = time.Second
+	// freshStart is longer than a start takes.
+	freshStart = 5 * time.Second
 	// adoptPause keeps a machine that cannot start runners (no memory, too many
 	// processes) from being asked all the time.
 	adoptPause = 5 * time.Second
@@ -43,7 +45,6 @@ func (l *local) look(job jobdir.Job) (status pluginsdk.Status, orphaned bool, er
 	if err != nil {
 		return pluginsdk.Status{}, false, pluginsdk.Unreachable(err)
 	}
-	status = pluginsdk.Status{URL: ""}
 	switch {
 	case view.Exit != nil:
 		return over(job, view.Exit), false, nil
@@ -80,7 +81,10 @@ func (l *local) lookAtOrphan(job jobdir.Job, view jobdir.View, status pluginsdk.
 	if view.Child != nil {
 		target.PID, target.Ticks = view.Child.PID, view.Child.Ticks
 	}
-	if len(proc.Members(target)) > 0 {
+	// Between fork and exec a process does not carry the mark yet: a runner
+	// that died just then leaves it to the next one to wait for it.
+	fresh := view.Child == nil && time.Since(view.Started.At) < freshStart
+	if fresh || len(proc.Members(target)) > 0 {
 		status.Reason, status.NativeState = "RunnerDied", "running without its runner"
 		status.Message = "the runner died; the step goes on, and its exit code will not be known"
 		return status, true, nil

@@ -47,7 +47,38 @@ func (e environ) indexSettings() []string {
 			list = append(list, k+"="+redact(v))
 		}
 	}
+	for _, k := range []string{"PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_OVERRIDE"} {
+		for _, file := range strings.Fields(e[k]) {
+			if sum, err := fileHash(file); err == nil && !isURL(file) {
+				list = append(list, k+" sha256:"+sum)
+			}
+		}
+	}
 	return list
+}
+
+// pathVariables hold paths, which may be relative to where stephost was called.
+// The installer runs elsewhere.
+var pathVariables = [...]string{
+	"PIP_CONSTRAINT", "PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CACHE_DIR",
+	"UV_CONSTRAINT", "UV_OVERRIDE", "UV_FIND_LINKS", "UV_CONFIG_FILE", "UV_CACHE_DIR",
+	"NETRC", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+}
+
+// absolutePaths makes the paths in variables absolute where they name something
+// that is there.
+func (e environ) absolutePaths() {
+	for _, k := range pathVariables {
+		fields := strings.Fields(e[k])
+		for i, f := range fields {
+			if abs, err := filepath.Abs(f); err == nil && !filepath.IsAbs(f) && exists(abs) {
+				fields[i] = abs
+			}
+		}
+		if joined := strings.Join(fields, " "); len(fields) > 0 && joined != strings.Join(strings.Fields(e[k]), " ") {
+			e[k] = joined
+		}
+	}
 }
 
 // forTools is the environment of an installer. What would send packages to
@@ -64,6 +95,7 @@ func (e environ) forTools(tmp string) environ {
 		}
 		out[k] = v
 	}
+	out.absolutePaths()
 	out["PIP_NO_INPUT"] = "1"
 	out["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 	out["UV_NO_PROGRESS"] = "1"

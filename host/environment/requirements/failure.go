@@ -113,7 +113,7 @@ var signs = [...]sign{
 	{Unreachable, "Connection refused"}, {Unreachable, "CERTIFICATE_VERIFY_FAILED"}, {Unreachable, "invalid peer certificate"},
 	{Unreachable, "ReadTimeoutError"}, {Unreachable, "operation timed out"}, {Unreachable, "502 Server Error"},
 	{Unreachable, "503 Server Error"}, {Unreachable, "ProxyError"},
-	{NotFound, "was not found in the package registry"}, {NotFound, "there is no version of"},
+	{NotFound, "was not found in the p"}, {NotFound, "there is no version of"},
 	{Conflict, "ResolutionImpossible"}, {Conflict, "conflicting dependencies"}, {Conflict, "requirements are unsatisfiable"},
 	{BuildFailed, "Failed building wheel"}, {BuildFailed, "metadata-generation-failed"}, {BuildFailed, "Failed to build"},
 	{BuildFailed, "subprocess-exited-with-error"}, {BuildFailed, "Could not build wheels"}, {BuildFailed, "Build backend failed"},

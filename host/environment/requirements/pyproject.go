@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/stephost/stephost/host/environment/internal/group"
 )
@@ -29,7 +30,9 @@ print(json.dumps({
     "project": isinstance(project, dict),
     "dependencies": (project or {}).get("dependencies", []) if isinstance(project, dict) else [],
     "dynamic": "dependencies" in ((project or {}).get("dynamic") or []) if isinstance(project, dict) else False,
-    "poetry": "poetry" in tool, "sources": bool((tool.get("uv") or {}).get("sources")),
+    "poetry": "poetry" in tool, "sources": [k for k in (tool.get("uv") or {}) if k in
+        ("sources", "index", "index-url", "extra-index-url", "find-links", "no-index",
+         "constraint-dependencies", "override-dependencies")],
 }))`
 
 // projectDependencies are the lines of project.dependencies. The project itself
@@ -45,9 +48,9 @@ func projectDependencies(ctx context.Context, py *Interpreter, env environ, file
 		return nil, context.Cause(ctx)
 	}
 	var got struct {
-		Error, Detail                     string
-		Project, Dynamic, Poetry, Sources bool
-		Dependencies                      []string
+		Error, Detail            string
+		Project, Dynamic, Poetry bool
+		Dependencies, Sources    []string
 	}
 	if err == nil {
 		err = json.Unmarshal(out.Stdout, &got)
@@ -73,10 +76,10 @@ func projectDependencies(ctx context.Context, py *Interpreter, env environ, file
 	case got.Dynamic:
 		return problem("its dependencies are dynamic, known only to its build tool",
 			`install the project itself with requirements = ["."], or `+export)
-	case got.Sources:
+	case len(got.Sources) > 0:
 		// Reading the names and not their places could take a package of the same
 		// name from the public index.
-		return problem("[tool.uv.sources] says where packages come from, which is not read",
+		return problem("[tool.uv] has "+strings.Join(got.Sources, ", ")+", which decides what is installed and is not read",
 			"run: uv export --no-emit-project > requirements.txt, and name that file")
 	}
 	return got.Dependencies, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -187,6 +186,7 @@ func TestPyproject(t *testing.T) {
 		"[tool.poetry.dependencies]\nx = '1'\n":                       "poetry export",
 		"[tool.other]\n":                                              "requirements.txt",
 		"[project\n":                                                  "correct the file",
+		"[project]\nname='x'\n[[tool.uv.index]]\nurl='https://h'\n":   "uv export",
 		"[project]\nname='x'\n[tool.uv.sources]\nx = {path='../x'}\n": "uv export",
 	} {
 		put(t, dir, "pyproject.toml", text)
@@ -304,22 +304,33 @@ func TestCancel(t *testing.T) {
 func TestKilledBuilder(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // an index that accepts and says nothing
-	require.NoError(t, err)
-	defer listener.Close()
-	links := wheels(t)
+	files := http.FileServer(http.Dir(wheels(t)))
+	asked := make(chan struct{})
+	var first sync.Once
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stall := false
+		first.Do(func() { stall = true })
+		if stall {
+			close(asked)
+			<-r.Context().Done()
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/simple/tiny/") {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, `<a href="/tiny-1.0-py3-none-any.whl">tiny-1.0-py3-none-any.whl</a>`)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer index.Close()
 	cache := t.TempDir()
-	cmd := exec.Command(self, "build-for-test", cache, links)
-	hang := put(t, t.TempDir(), "limits.txt", "-c http://"+listener.Addr().String()+"/limits\n")
-	cmd.Env = plain(t, "PIP_CONSTRAINT="+hang)
+	cmd := exec.Command(self, "build-for-test", cache, "-i "+index.URL+"/simple")
+	cmd.Env = plain(t)
 	require.NoError(t, cmd.Start())
-	conn, err := listener.Accept()
-	require.NoError(t, err)
+	<-asked
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
-	defer conn.Close()
-	require.NoError(t, os.WriteFile(hang, []byte("tiny<3\n"), 0o644)) // the same set, for its name is the same
-	again := exec.Command(self, "build-for-test", cache, links)
+	again := exec.Command(self, "build-for-test", cache, "-i "+index.URL+"/simple")
 	again.Env = cmd.Env
 	out, err := again.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -411,6 +422,22 @@ func TestPipAlone(t *testing.T) {
 	assert.Equal(t, "https://d/simple", e["PIP_INDEX_URL"])
 }
 
+func TestRelativePathsInVariables(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	put(t, dir, "limits.txt", "tiny<2\n")
+	e := newEnviron([]string{"PIP_CONSTRAINT=limits.txt https://h/c.txt", "PIP_CERT=none.pem"})
+	one := e.indexSettings()
+	got := e.forTools("")
+	real, err := filepath.EvalSymlinks(got["PIP_CONSTRAINT"][:strings.Index(got["PIP_CONSTRAINT"], " ")])
+	require.NoError(t, err)
+	assert.Equal(t, "limits.txt", filepath.Base(real))
+	assert.True(t, strings.HasSuffix(got["PIP_CONSTRAINT"], " https://h/c.txt"))
+	assert.Equal(t, "none.pem", got["PIP_CERT"], "what is not there is left to the tool's own error")
+	put(t, dir, "limits.txt", "tiny<3\n")
+	assert.NotEqual(t, one, e.indexSettings(), "its content decides")
+}
+
 func TestToolsCannotAskOrStray(t *testing.T) {
 	e := newEnviron([]string{"PIP_USER=1", "PIP_TARGET=/x", "PYTHONPATH=/y", "PYTHONHOME=/z", "VIRTUAL_ENV=/v", "PIP_INDEX_URL=https://h", "NETRC=/n"}).forTools("/tmp/t")
 	for _, gone := range []string{"PIP_USER", "PIP_TARGET", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"} {
@@ -423,9 +450,9 @@ func TestToolsCannotAskOrStray(t *testing.T) {
 }
 
 // buildForTest is another process that needs the same environment.
-func buildForTest(cache, links string) int {
+func buildForTest(cache, index string) int {
 	built := false
-	s, err := Resolve(context.Background(), Request{List: []string{"--no-index", "-f " + links, "tiny<2"}})
+	s, err := Resolve(context.Background(), Request{List: []string{index, "tiny<2"}})
 	if err == nil {
 		_, err = s.Ensure(context.Background(), BuildOptions{CacheDir: cache, Progress: func(l string) {
 			built = built || strings.HasPrefix(l, "making ")
@@ -449,8 +476,8 @@ func TestTenProcessesBuildOnce(t *testing.T) {
 	outputs := make([]string, 10)
 	for i := range outputs {
 		wg.Go(func() {
-			cmd := exec.Command(self, "build-for-test", cache, links)
-			cmd.Env = plain(t)
+			cmd := exec.Command(self, "build-for-test", cache, "-f "+links)
+			cmd.Env = plain(t, "PIP_NO_INDEX=1")
 			out, err := cmd.CombinedOutput()
 			outputs[i] = string(out)
 			if err != nil {

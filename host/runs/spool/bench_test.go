@@ -158,7 +158,9 @@ func TestIdleLogsAreCheap(t *testing.T) {
 	}
 	each := (used() - before) / logs
 	t.Logf("%d bytes a log with its reader", each)
-	assert.Less(t, each, int64(most))
+	if !raceDetector { // it keeps what would be freed
+		assert.Less(t, each, int64(most))
+	}
 	cancel()
 	for range logs {
 		require.ErrorIs(t, <-done, context.Canceled)

@@ -211,10 +211,16 @@ func (s State) Remove(j Job) error {
 		os.Remove(gone)
 		return err
 	}
+	err = nil
 	if merr == nil {
 		token := s.Token(meta.RunToken)
 		os.Remove(filepath.Join(token, j.Key))
 		os.Remove(token) // fails while another attempt is there
 	}
-	return os.RemoveAll(gone)
+	// With what earlier calls left that died before this line.
+	left, _ := filepath.Glob(filepath.Join(s.Jobs(), ".gone-*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }

@@ -24,7 +24,7 @@ func (r *runner) adopt(started jobdir.Started) error {
 		r.say(Foreign, nil)
 		return nil
 	}
-	child, _ := r.job.ReadChild()
+	child, unknown := r.job.ReadChild()
 	w := &watch{runner: r, child: child, begin: started.At,
 		target: proc.Target{Key: r.job.Key, PID: child.PID, Ticks: child.Ticks}}
 
@@ -39,7 +39,7 @@ func (r *runner) adopt(started jobdir.Started) error {
 	}
 	defer r.closePumps()
 	hole := ""
-	if len(proc.Members(w.target)) == 0 {
+	if !present(w.target, unknown != nil) {
 		hole = "the runner died, and what was in the pipe then is gone"
 	}
 	closeControl, err := r.openControl()
@@ -63,6 +63,20 @@ func (r *runner) adopt(started jobdir.Started) error {
 		(&limit.Group{Dir: child.Cgroup}).Remove()
 	}
 	return r.verdict(exit)
+}
+
+// present tells whether a process of the step lives. fresh: the runner died
+// before it wrote the process down, maybe between fork and exec, when the
+// child does not carry the mark yet: it is given time to appear.
+func present(t proc.Target, fresh bool) bool {
+	for end := time.Now().Add(freshLimit); ; time.Sleep(time.Millisecond) {
+		if len(proc.Members(t)) > 0 {
+			return true
+		}
+		if !fresh || time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // look tells about processes that are not children of this one.

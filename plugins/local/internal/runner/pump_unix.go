@@ -23,7 +23,11 @@ const TimesRecord = 24
 // pump moves one stream of a step from its pipe into its file. Only the holder
 // of the job's lock has one.
 type pump struct {
+	job    jobdir.Job
+	stream string
 	pipe   *os.File
+	// log and times are opened with the first bytes: most steps write nothing to
+	// one of their streams, and files cost more than a short step.
 	log    *os.File
 	times  *os.File
 	offset int64
@@ -39,8 +43,7 @@ type pump struct {
 	done    chan struct{}
 }
 
-// openPump opens the reading side. It goes on where the last pump of the job
-// ended: at the end of the file.
+// openPump opens the reading side.
 func openPump(j jobdir.Job, stream string) (*pump, error) {
 	if err := unix.Mkfifo(j.Pipe(stream), 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, &os.PathError{Op: "mkfifo", Path: j.Pipe(stream), Err: err}
@@ -49,27 +52,35 @@ func openPump(j jobdir.Job, stream string) (*pump, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: j.Pipe(stream), Err: err}
 	}
-	p := &pump{pipe: os.NewFile(uintptr(fd), j.Pipe(stream)), done: make(chan struct{})}
-	if p.log, err = os.OpenFile(j.Stream(stream), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
-		p.close()
-		return nil, err
+	return &pump{job: j, stream: stream, pipe: os.NewFile(uintptr(fd), j.Pipe(stream)), done: make(chan struct{})}, nil
+}
+
+// openFiles opens what is written. It goes on where the last pump of the job
+// ended: at the end of the file.
+func (p *pump) openFiles() (err error) {
+	if p.log == nil {
+		log, err := os.OpenFile(p.job.Stream(p.stream), os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		if p.offset, err = log.Seek(0, io.SeekEnd); err != nil {
+			log.Close()
+			return err
+		}
+		p.log = log
 	}
-	if p.offset, err = p.log.Seek(0, io.SeekEnd); err != nil {
-		p.close()
-		return nil, err
+	if p.times == nil {
+		if p.times, err = os.OpenFile(p.job.Times(p.stream), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			return err
+		}
+		info, err := p.times.Stat()
+		if err != nil {
+			return err
+		}
+		// A runner that died within a record left a part of one.
+		p.noted = info.Size() - info.Size()%TimesRecord
 	}
-	if p.times, err = os.OpenFile(j.Times(stream), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		p.close()
-		return nil, err
-	}
-	// A runner that died within a record left a part of one.
-	info, err := p.times.Stat()
-	if err != nil {
-		p.close()
-		return nil, err
-	}
-	p.noted = info.Size() - info.Size()%TimesRecord
-	return p, nil
+	return nil
 }
 
 // writeEnd opens the side that the step gets, as a plain descriptor: an
@@ -116,12 +127,12 @@ func (p *pump) run() {
 
 // move moves what is in the pipe now. 0 and no error = every writer is gone.
 func (p *pump) move(fd int) (int64, error) {
-	if now := time.Now(); p.lost > 0 || now.Sub(p.stamp) >= timesEvery {
-		if waiting(fd) {
+	if now := time.Now(); p.log == nil || p.lost > 0 || now.Sub(p.stamp) >= timesEvery {
+		if waiting(fd) && p.openFiles() == nil {
 			p.note(now)
 		}
 	}
-	if !p.copies {
+	if !p.copies && p.log != nil {
 		n, err := splice(fd, int(p.log.Fd()))
 		switch {
 		case err == nil:
@@ -142,18 +153,19 @@ func (p *pump) move(fd int) (int64, error) {
 	if err != nil || n == 0 {
 		return int64(n), err
 	}
-	written, err := p.log.Write(p.buffer[:n])
-	p.offset += int64(written)
-	if err != nil {
-		p.lost += int64(n - written)
+	written := 0
+	if p.openFiles() == nil {
+		written, _ = p.log.Write(p.buffer[:n])
 	}
+	p.offset += int64(written)
+	p.lost += int64(n - written)
 	return int64(n), nil
 }
 
 // note writes a record into the index of times. A failure is repeated with
 // the next bytes.
 func (p *pump) note(now time.Time) {
-	if p.lost == 0 && now.Sub(p.stamp) < timesEvery {
+	if p.times == nil || p.lost == 0 && now.Sub(p.stamp) < timesEvery {
 		return
 	}
 	var record [TimesRecord]byte

@@ -65,6 +65,9 @@ const (
 	// adoptedPoll is how often an adopted step is looked at. It is not a child,
 	// so nothing wakes the runner; the case is rare.
 	adoptedPoll = 100 * time.Millisecond
+	// freshLimit is how long a child may take from fork to exec on a machine
+	// under load.
+	freshLimit = 2 * time.Second
 	// drainLimit bounds the wait for the end of the output once no process of
 	// the step is left: only a stranger can still hold the pipe.
 	drainLimit = 5 * time.Second

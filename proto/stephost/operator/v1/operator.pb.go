@@ -2274,6 +2274,7 @@ type SubmitResponse struct {
 	//	*SubmitResponse_Accepted_
 	//	*SubmitResponse_Rejected_
 	//	*SubmitResponse_Uncertain_
+	//	*SubmitResponse_NotSent_
 	Outcome       isSubmitResponse_Outcome `protobuf_oneof:"outcome"`
 	Diagnostics   []*Diagnostic            `protobuf:"bytes,4,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2344,6 +2345,15 @@ func (x *SubmitResponse) GetUncertain() *SubmitResponse_Uncertain {
 	return nil
 }
 
+func (x *SubmitResponse) GetNotSent() *SubmitResponse_NotSent {
+	if x != nil {
+		if x, ok := x.Outcome.(*SubmitResponse_NotSent_); ok {
+			return x.NotSent
+		}
+	}
+	return nil
+}
+
 func (x *SubmitResponse) GetDiagnostics() []*Diagnostic {
 	if x != nil {
 		return x.Diagnostics
@@ -2369,11 +2379,20 @@ type SubmitResponse_Uncertain_ struct {
 	Uncertain *SubmitResponse_Uncertain `protobuf:"bytes,3,opt,name=uncertain,proto3,oneof"`
 }
 
+type SubmitResponse_NotSent_ struct {
+	// The backend was not asked, or refused to be asked for now (throttled,
+	// credentials, another scope): it certainly holds nothing for this key, and
+	// nothing follows for the job. The host sends the same request again.
+	NotSent *SubmitResponse_NotSent `protobuf:"bytes,5,opt,name=not_sent,json=notSent,proto3,oneof"`
+}
+
 func (*SubmitResponse_Accepted_) isSubmitResponse_Outcome() {}
 
 func (*SubmitResponse_Rejected_) isSubmitResponse_Outcome() {}
 
 func (*SubmitResponse_Uncertain_) isSubmitResponse_Outcome() {}
+
+func (*SubmitResponse_NotSent_) isSubmitResponse_Outcome() {}
 
 type FindRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -4192,6 +4211,50 @@ func (*SubmitResponse_Uncertain) Descriptor() ([]byte, []int) {
 	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{25, 2}
 }
 
+type SubmitResponse_NotSent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CouldNotAsk   *CouldNotAsk           `protobuf:"bytes,1,opt,name=could_not_ask,json=couldNotAsk,proto3" json:"could_not_ask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitResponse_NotSent) Reset() {
+	*x = SubmitResponse_NotSent{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitResponse_NotSent) String() string {
+	return redacted(x)
+}
+
+func (*SubmitResponse_NotSent) ProtoMessage() {}
+
+func (x *SubmitResponse_NotSent) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitResponse_NotSent.ProtoReflect.Descriptor instead.
+func (*SubmitResponse_NotSent) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{25, 3}
+}
+
+func (x *SubmitResponse_NotSent) GetCouldNotAsk() *CouldNotAsk {
+	if x != nil {
+		return x.CouldNotAsk
+	}
+	return nil
+}
+
 type FindResponse_Job struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Key     string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -4213,7 +4276,7 @@ type FindResponse_Job struct {
 
 func (x *FindResponse_Job) Reset() {
 	*x = FindResponse_Job{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4225,7 +4288,7 @@ func (x *FindResponse_Job) String() string {
 func (*FindResponse_Job) ProtoMessage() {}
 
 func (x *FindResponse_Job) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4319,7 +4382,7 @@ type CancelResponse_Accepted struct {
 
 func (x *CancelResponse_Accepted) Reset() {
 	*x = CancelResponse_Accepted{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[57]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4331,7 +4394,7 @@ func (x *CancelResponse_Accepted) String() string {
 func (*CancelResponse_Accepted) ProtoMessage() {}
 
 func (x *CancelResponse_Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[57]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4355,7 +4418,7 @@ type CancelResponse_AlreadyOver struct {
 
 func (x *CancelResponse_AlreadyOver) Reset() {
 	*x = CancelResponse_AlreadyOver{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4367,7 +4430,7 @@ func (x *CancelResponse_AlreadyOver) String() string {
 func (*CancelResponse_AlreadyOver) ProtoMessage() {}
 
 func (x *CancelResponse_AlreadyOver) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4551,11 +4614,12 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\v2\x1c.stephost.operator.v1.TargetR\x06target\x12.\n" +
 	"\x04step\x18\x02 \x01(\v2\x1a.stephost.operator.v1.StepR\x04step\x12\x1a\n" +
 	"\bprepared\x18\x03 \x01(\fR\bprepared\x12%\n" +
-	"\x0erequest_digest\x18\x04 \x01(\tR\rrequestDigest\"\xf4\x03\n" +
+	"\x0erequest_digest\x18\x04 \x01(\tR\rrequestDigest\"\x91\x05\n" +
 	"\x0eSubmitResponse\x12K\n" +
 	"\baccepted\x18\x01 \x01(\v2-.stephost.operator.v1.SubmitResponse.AcceptedH\x00R\baccepted\x12K\n" +
 	"\brejected\x18\x02 \x01(\v2-.stephost.operator.v1.SubmitResponse.RejectedH\x00R\brejected\x12N\n" +
-	"\tuncertain\x18\x03 \x01(\v2..stephost.operator.v1.SubmitResponse.UncertainH\x00R\tuncertain\x12B\n" +
+	"\tuncertain\x18\x03 \x01(\v2..stephost.operator.v1.SubmitResponse.UncertainH\x00R\tuncertain\x12I\n" +
+	"\bnot_sent\x18\x05 \x01(\v2,.stephost.operator.v1.SubmitResponse.NotSentH\x00R\anotSent\x12B\n" +
 	"\vdiagnostics\x18\x04 \x03(\v2 .stephost.operator.v1.DiagnosticR\vdiagnostics\x1a\x8f\x01\n" +
 	"\bAccepted\x124\n" +
 	"\x06handle\x18\x01 \x01(\v2\x1c.stephost.operator.v1.HandleR\x06handle\x12\x1a\n" +
@@ -4565,7 +4629,9 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"nativeName\x1a\n" +
 	"\n" +
 	"\bRejected\x1a\v\n" +
-	"\tUncertainB\t\n" +
+	"\tUncertain\x1aP\n" +
+	"\aNotSent\x12E\n" +
+	"\rcould_not_ask\x18\x01 \x01(\v2!.stephost.operator.v1.CouldNotAskR\vcouldNotAskB\t\n" +
 	"\aoutcome\"|\n" +
 	"\vFindRequest\x124\n" +
 	"\x06target\x18\x01 \x01(\v2\x1c.stephost.operator.v1.TargetR\x06target\x12\x12\n" +
@@ -4766,7 +4832,7 @@ func file_stephost_operator_v1_operator_proto_rawDescGZIP() []byte {
 }
 
 var file_stephost_operator_v1_operator_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_stephost_operator_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_stephost_operator_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_stephost_operator_v1_operator_proto_goTypes = []any{
 	(Severity)(0),                      // 0: stephost.operator.v1.Severity
 	(Class)(0),                         // 1: stephost.operator.v1.Class
@@ -4830,12 +4896,13 @@ var file_stephost_operator_v1_operator_proto_goTypes = []any{
 	(*SubmitResponse_Accepted)(nil),    // 59: stephost.operator.v1.SubmitResponse.Accepted
 	(*SubmitResponse_Rejected)(nil),    // 60: stephost.operator.v1.SubmitResponse.Rejected
 	(*SubmitResponse_Uncertain)(nil),   // 61: stephost.operator.v1.SubmitResponse.Uncertain
-	(*FindResponse_Job)(nil),           // 62: stephost.operator.v1.FindResponse.Job
-	nil,                                // 63: stephost.operator.v1.LogsRequest.CursorsEntry
-	(*CancelResponse_Accepted)(nil),    // 64: stephost.operator.v1.CancelResponse.Accepted
-	(*CancelResponse_AlreadyOver)(nil), // 65: stephost.operator.v1.CancelResponse.AlreadyOver
-	(*durationpb.Duration)(nil),        // 66: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 67: google.protobuf.Timestamp
+	(*SubmitResponse_NotSent)(nil),     // 62: stephost.operator.v1.SubmitResponse.NotSent
+	(*FindResponse_Job)(nil),           // 63: stephost.operator.v1.FindResponse.Job
+	nil,                                // 64: stephost.operator.v1.LogsRequest.CursorsEntry
+	(*CancelResponse_Accepted)(nil),    // 65: stephost.operator.v1.CancelResponse.Accepted
+	(*CancelResponse_AlreadyOver)(nil), // 66: stephost.operator.v1.CancelResponse.AlreadyOver
+	(*durationpb.Duration)(nil),        // 67: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 68: google.protobuf.Timestamp
 }
 var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	0,   // 0: stephost.operator.v1.Diagnostic.severity:type_name -> stephost.operator.v1.Severity
@@ -4845,7 +4912,7 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	10,  // 4: stephost.operator.v1.Target.scope:type_name -> stephost.operator.v1.Scope
 	3,   // 5: stephost.operator.v1.CouldNotAsk.reason:type_name -> stephost.operator.v1.CouldNotAsk.Reason
 	7,   // 6: stephost.operator.v1.CouldNotAsk.diagnostic:type_name -> stephost.operator.v1.Diagnostic
-	66,  // 7: stephost.operator.v1.CouldNotAsk.retry_after:type_name -> google.protobuf.Duration
+	67,  // 7: stephost.operator.v1.CouldNotAsk.retry_after:type_name -> google.protobuf.Duration
 	52,  // 8: stephost.operator.v1.Environment.image:type_name -> stephost.operator.v1.Environment.Image
 	53,  // 9: stephost.operator.v1.Environment.directory:type_name -> stephost.operator.v1.Environment.Directory
 	54,  // 10: stephost.operator.v1.Environment.raw:type_name -> stephost.operator.v1.Environment.Raw
@@ -4856,8 +4923,8 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	14,  // 15: stephost.operator.v1.Step.resources:type_name -> stephost.operator.v1.Resources
 	9,   // 16: stephost.operator.v1.Step.settings:type_name -> stephost.operator.v1.Values
 	18,  // 17: stephost.operator.v1.Step.deadlines:type_name -> stephost.operator.v1.Deadlines
-	66,  // 18: stephost.operator.v1.Deadlines.provisioning:type_name -> google.protobuf.Duration
-	66,  // 19: stephost.operator.v1.Deadlines.run:type_name -> google.protobuf.Duration
+	67,  // 18: stephost.operator.v1.Deadlines.provisioning:type_name -> google.protobuf.Duration
+	67,  // 19: stephost.operator.v1.Deadlines.run:type_name -> google.protobuf.Duration
 	11,  // 20: stephost.operator.v1.ValidateRequest.target:type_name -> stephost.operator.v1.Target
 	17,  // 21: stephost.operator.v1.ValidateRequest.step:type_name -> stephost.operator.v1.Step
 	7,   // 22: stephost.operator.v1.ValidateResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
@@ -4870,7 +4937,7 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	7,   // 29: stephost.operator.v1.ScopeResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 30: stephost.operator.v1.RegistryAuthRequest.target:type_name -> stephost.operator.v1.Target
 	8,   // 31: stephost.operator.v1.RegistryAuthResponse.password:type_name -> stephost.operator.v1.Secret
-	67,  // 32: stephost.operator.v1.RegistryAuthResponse.expires_at:type_name -> google.protobuf.Timestamp
+	68,  // 32: stephost.operator.v1.RegistryAuthResponse.expires_at:type_name -> google.protobuf.Timestamp
 	7,   // 33: stephost.operator.v1.RegistryAuthResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 34: stephost.operator.v1.PrepareRequest.target:type_name -> stephost.operator.v1.Target
 	17,  // 35: stephost.operator.v1.PrepareRequest.step:type_name -> stephost.operator.v1.Step
@@ -4882,87 +4949,89 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	59,  // 41: stephost.operator.v1.SubmitResponse.accepted:type_name -> stephost.operator.v1.SubmitResponse.Accepted
 	60,  // 42: stephost.operator.v1.SubmitResponse.rejected:type_name -> stephost.operator.v1.SubmitResponse.Rejected
 	61,  // 43: stephost.operator.v1.SubmitResponse.uncertain:type_name -> stephost.operator.v1.SubmitResponse.Uncertain
-	7,   // 44: stephost.operator.v1.SubmitResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
-	11,  // 45: stephost.operator.v1.FindRequest.target:type_name -> stephost.operator.v1.Target
-	4,   // 46: stephost.operator.v1.FindResponse.outcome:type_name -> stephost.operator.v1.FindResponse.Outcome
-	62,  // 47: stephost.operator.v1.FindResponse.jobs:type_name -> stephost.operator.v1.FindResponse.Job
-	66,  // 48: stephost.operator.v1.FindResponse.ask_again_after:type_name -> google.protobuf.Duration
-	12,  // 49: stephost.operator.v1.FindResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	11,  // 50: stephost.operator.v1.WatchRequest.target:type_name -> stephost.operator.v1.Target
-	13,  // 51: stephost.operator.v1.WatchRequest.handle:type_name -> stephost.operator.v1.Handle
-	66,  // 52: stephost.operator.v1.WatchRequest.heartbeat_interval:type_name -> google.protobuf.Duration
-	37,  // 53: stephost.operator.v1.WatchResponse.status:type_name -> stephost.operator.v1.Status
-	38,  // 54: stephost.operator.v1.WatchResponse.reachability:type_name -> stephost.operator.v1.Reachability
-	39,  // 55: stephost.operator.v1.WatchResponse.heartbeat:type_name -> stephost.operator.v1.Heartbeat
-	40,  // 56: stephost.operator.v1.WatchResponse.terminal:type_name -> stephost.operator.v1.Terminal
-	2,   // 57: stephost.operator.v1.Status.phase:type_name -> stephost.operator.v1.Phase
-	67,  // 58: stephost.operator.v1.Status.observed_at:type_name -> google.protobuf.Timestamp
-	67,  // 59: stephost.operator.v1.Status.phase_since:type_name -> google.protobuf.Timestamp
-	12,  // 60: stephost.operator.v1.Reachability.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	67,  // 61: stephost.operator.v1.Reachability.since:type_name -> google.protobuf.Timestamp
-	67,  // 62: stephost.operator.v1.Heartbeat.confirmed_at:type_name -> google.protobuf.Timestamp
-	2,   // 63: stephost.operator.v1.Terminal.phase:type_name -> stephost.operator.v1.Phase
-	1,   // 64: stephost.operator.v1.Terminal.class:type_name -> stephost.operator.v1.Class
-	67,  // 65: stephost.operator.v1.Terminal.started_at:type_name -> google.protobuf.Timestamp
-	67,  // 66: stephost.operator.v1.Terminal.ended_at:type_name -> google.protobuf.Timestamp
-	41,  // 67: stephost.operator.v1.Terminal.outputs:type_name -> stephost.operator.v1.Output
-	11,  // 68: stephost.operator.v1.LogsRequest.target:type_name -> stephost.operator.v1.Target
-	13,  // 69: stephost.operator.v1.LogsRequest.handle:type_name -> stephost.operator.v1.Handle
-	63,  // 70: stephost.operator.v1.LogsRequest.cursors:type_name -> stephost.operator.v1.LogsRequest.CursorsEntry
-	67,  // 71: stephost.operator.v1.LogEntry.time:type_name -> google.protobuf.Timestamp
-	5,   // 72: stephost.operator.v1.LogGap.certainty:type_name -> stephost.operator.v1.LogGap.Certainty
-	43,  // 73: stephost.operator.v1.LogsResponse.source:type_name -> stephost.operator.v1.LogSource
-	44,  // 74: stephost.operator.v1.LogsResponse.entries:type_name -> stephost.operator.v1.LogEntry
-	45,  // 75: stephost.operator.v1.LogsResponse.gap:type_name -> stephost.operator.v1.LogGap
-	38,  // 76: stephost.operator.v1.LogsResponse.reachability:type_name -> stephost.operator.v1.Reachability
-	11,  // 77: stephost.operator.v1.CancelRequest.target:type_name -> stephost.operator.v1.Target
-	13,  // 78: stephost.operator.v1.CancelRequest.handle:type_name -> stephost.operator.v1.Handle
-	66,  // 79: stephost.operator.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	64,  // 80: stephost.operator.v1.CancelResponse.accepted:type_name -> stephost.operator.v1.CancelResponse.Accepted
-	65,  // 81: stephost.operator.v1.CancelResponse.already_over:type_name -> stephost.operator.v1.CancelResponse.AlreadyOver
-	12,  // 82: stephost.operator.v1.CancelResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	7,   // 83: stephost.operator.v1.CancelResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
-	11,  // 84: stephost.operator.v1.CleanupRequest.target:type_name -> stephost.operator.v1.Target
-	13,  // 85: stephost.operator.v1.CleanupRequest.handle:type_name -> stephost.operator.v1.Handle
-	6,   // 86: stephost.operator.v1.CleanupRequest.what:type_name -> stephost.operator.v1.CleanupRequest.What
-	12,  // 87: stephost.operator.v1.CleanupResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	7,   // 88: stephost.operator.v1.CleanupResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
-	8,   // 89: stephost.operator.v1.Values.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
-	15,  // 90: stephost.operator.v1.Environment.Raw.source:type_name -> stephost.operator.v1.SourceRoot
-	8,   // 91: stephost.operator.v1.Step.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
-	13,  // 92: stephost.operator.v1.SubmitResponse.Accepted.handle:type_name -> stephost.operator.v1.Handle
-	13,  // 93: stephost.operator.v1.FindResponse.Job.handle:type_name -> stephost.operator.v1.Handle
-	2,   // 94: stephost.operator.v1.FindResponse.Job.phase:type_name -> stephost.operator.v1.Phase
-	67,  // 95: stephost.operator.v1.FindResponse.Job.created_at:type_name -> google.protobuf.Timestamp
-	19,  // 96: stephost.operator.v1.StepOperator.GetMetadata:input_type -> stephost.operator.v1.GetMetadataRequest
-	21,  // 97: stephost.operator.v1.StepOperator.Validate:input_type -> stephost.operator.v1.ValidateRequest
-	23,  // 98: stephost.operator.v1.StepOperator.Plan:input_type -> stephost.operator.v1.PlanRequest
-	25,  // 99: stephost.operator.v1.StepOperator.Scope:input_type -> stephost.operator.v1.ScopeRequest
-	27,  // 100: stephost.operator.v1.StepOperator.RegistryAuth:input_type -> stephost.operator.v1.RegistryAuthRequest
-	29,  // 101: stephost.operator.v1.StepOperator.Prepare:input_type -> stephost.operator.v1.PrepareRequest
-	31,  // 102: stephost.operator.v1.StepOperator.Submit:input_type -> stephost.operator.v1.SubmitRequest
-	33,  // 103: stephost.operator.v1.StepOperator.Find:input_type -> stephost.operator.v1.FindRequest
-	35,  // 104: stephost.operator.v1.StepOperator.Watch:input_type -> stephost.operator.v1.WatchRequest
-	42,  // 105: stephost.operator.v1.StepOperator.Logs:input_type -> stephost.operator.v1.LogsRequest
-	47,  // 106: stephost.operator.v1.StepOperator.Cancel:input_type -> stephost.operator.v1.CancelRequest
-	49,  // 107: stephost.operator.v1.StepOperator.Cleanup:input_type -> stephost.operator.v1.CleanupRequest
-	20,  // 108: stephost.operator.v1.StepOperator.GetMetadata:output_type -> stephost.operator.v1.GetMetadataResponse
-	22,  // 109: stephost.operator.v1.StepOperator.Validate:output_type -> stephost.operator.v1.ValidateResponse
-	24,  // 110: stephost.operator.v1.StepOperator.Plan:output_type -> stephost.operator.v1.PlanResponse
-	26,  // 111: stephost.operator.v1.StepOperator.Scope:output_type -> stephost.operator.v1.ScopeResponse
-	28,  // 112: stephost.operator.v1.StepOperator.RegistryAuth:output_type -> stephost.operator.v1.RegistryAuthResponse
-	30,  // 113: stephost.operator.v1.StepOperator.Prepare:output_type -> stephost.operator.v1.PrepareResponse
-	32,  // 114: stephost.operator.v1.StepOperator.Submit:output_type -> stephost.operator.v1.SubmitResponse
-	34,  // 115: stephost.operator.v1.StepOperator.Find:output_type -> stephost.operator.v1.FindResponse
-	36,  // 116: stephost.operator.v1.StepOperator.Watch:output_type -> stephost.operator.v1.WatchResponse
-	46,  // 117: stephost.operator.v1.StepOperator.Logs:output_type -> stephost.operator.v1.LogsResponse
-	48,  // 118: stephost.operator.v1.StepOperator.Cancel:output_type -> stephost.operator.v1.CancelResponse
-	50,  // 119: stephost.operator.v1.StepOperator.Cleanup:output_type -> stephost.operator.v1.CleanupResponse
-	108, // [108:120] is the sub-list for method output_type
-	96,  // [96:108] is the sub-list for method input_type
-	96,  // [96:96] is the sub-list for extension type_name
-	96,  // [96:96] is the sub-list for extension extendee
-	0,   // [0:96] is the sub-list for field type_name
+	62,  // 44: stephost.operator.v1.SubmitResponse.not_sent:type_name -> stephost.operator.v1.SubmitResponse.NotSent
+	7,   // 45: stephost.operator.v1.SubmitResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
+	11,  // 46: stephost.operator.v1.FindRequest.target:type_name -> stephost.operator.v1.Target
+	4,   // 47: stephost.operator.v1.FindResponse.outcome:type_name -> stephost.operator.v1.FindResponse.Outcome
+	63,  // 48: stephost.operator.v1.FindResponse.jobs:type_name -> stephost.operator.v1.FindResponse.Job
+	67,  // 49: stephost.operator.v1.FindResponse.ask_again_after:type_name -> google.protobuf.Duration
+	12,  // 50: stephost.operator.v1.FindResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	11,  // 51: stephost.operator.v1.WatchRequest.target:type_name -> stephost.operator.v1.Target
+	13,  // 52: stephost.operator.v1.WatchRequest.handle:type_name -> stephost.operator.v1.Handle
+	67,  // 53: stephost.operator.v1.WatchRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	37,  // 54: stephost.operator.v1.WatchResponse.status:type_name -> stephost.operator.v1.Status
+	38,  // 55: stephost.operator.v1.WatchResponse.reachability:type_name -> stephost.operator.v1.Reachability
+	39,  // 56: stephost.operator.v1.WatchResponse.heartbeat:type_name -> stephost.operator.v1.Heartbeat
+	40,  // 57: stephost.operator.v1.WatchResponse.terminal:type_name -> stephost.operator.v1.Terminal
+	2,   // 58: stephost.operator.v1.Status.phase:type_name -> stephost.operator.v1.Phase
+	68,  // 59: stephost.operator.v1.Status.observed_at:type_name -> google.protobuf.Timestamp
+	68,  // 60: stephost.operator.v1.Status.phase_since:type_name -> google.protobuf.Timestamp
+	12,  // 61: stephost.operator.v1.Reachability.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	68,  // 62: stephost.operator.v1.Reachability.since:type_name -> google.protobuf.Timestamp
+	68,  // 63: stephost.operator.v1.Heartbeat.confirmed_at:type_name -> google.protobuf.Timestamp
+	2,   // 64: stephost.operator.v1.Terminal.phase:type_name -> stephost.operator.v1.Phase
+	1,   // 65: stephost.operator.v1.Terminal.class:type_name -> stephost.operator.v1.Class
+	68,  // 66: stephost.operator.v1.Terminal.started_at:type_name -> google.protobuf.Timestamp
+	68,  // 67: stephost.operator.v1.Terminal.ended_at:type_name -> google.protobuf.Timestamp
+	41,  // 68: stephost.operator.v1.Terminal.outputs:type_name -> stephost.operator.v1.Output
+	11,  // 69: stephost.operator.v1.LogsRequest.target:type_name -> stephost.operator.v1.Target
+	13,  // 70: stephost.operator.v1.LogsRequest.handle:type_name -> stephost.operator.v1.Handle
+	64,  // 71: stephost.operator.v1.LogsRequest.cursors:type_name -> stephost.operator.v1.LogsRequest.CursorsEntry
+	68,  // 72: stephost.operator.v1.LogEntry.time:type_name -> google.protobuf.Timestamp
+	5,   // 73: stephost.operator.v1.LogGap.certainty:type_name -> stephost.operator.v1.LogGap.Certainty
+	43,  // 74: stephost.operator.v1.LogsResponse.source:type_name -> stephost.operator.v1.LogSource
+	44,  // 75: stephost.operator.v1.LogsResponse.entries:type_name -> stephost.operator.v1.LogEntry
+	45,  // 76: stephost.operator.v1.LogsResponse.gap:type_name -> stephost.operator.v1.LogGap
+	38,  // 77: stephost.operator.v1.LogsResponse.reachability:type_name -> stephost.operator.v1.Reachability
+	11,  // 78: stephost.operator.v1.CancelRequest.target:type_name -> stephost.operator.v1.Target
+	13,  // 79: stephost.operator.v1.CancelRequest.handle:type_name -> stephost.operator.v1.Handle
+	67,  // 80: stephost.operator.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	65,  // 81: stephost.operator.v1.CancelResponse.accepted:type_name -> stephost.operator.v1.CancelResponse.Accepted
+	66,  // 82: stephost.operator.v1.CancelResponse.already_over:type_name -> stephost.operator.v1.CancelResponse.AlreadyOver
+	12,  // 83: stephost.operator.v1.CancelResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	7,   // 84: stephost.operator.v1.CancelResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
+	11,  // 85: stephost.operator.v1.CleanupRequest.target:type_name -> stephost.operator.v1.Target
+	13,  // 86: stephost.operator.v1.CleanupRequest.handle:type_name -> stephost.operator.v1.Handle
+	6,   // 87: stephost.operator.v1.CleanupRequest.what:type_name -> stephost.operator.v1.CleanupRequest.What
+	12,  // 88: stephost.operator.v1.CleanupResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	7,   // 89: stephost.operator.v1.CleanupResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
+	8,   // 90: stephost.operator.v1.Values.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
+	15,  // 91: stephost.operator.v1.Environment.Raw.source:type_name -> stephost.operator.v1.SourceRoot
+	8,   // 92: stephost.operator.v1.Step.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
+	13,  // 93: stephost.operator.v1.SubmitResponse.Accepted.handle:type_name -> stephost.operator.v1.Handle
+	12,  // 94: stephost.operator.v1.SubmitResponse.NotSent.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	13,  // 95: stephost.operator.v1.FindResponse.Job.handle:type_name -> stephost.operator.v1.Handle
+	2,   // 96: stephost.operator.v1.FindResponse.Job.phase:type_name -> stephost.operator.v1.Phase
+	68,  // 97: stephost.operator.v1.FindResponse.Job.created_at:type_name -> google.protobuf.Timestamp
+	19,  // 98: stephost.operator.v1.StepOperator.GetMetadata:input_type -> stephost.operator.v1.GetMetadataRequest
+	21,  // 99: stephost.operator.v1.StepOperator.Validate:input_type -> stephost.operator.v1.ValidateRequest
+	23,  // 100: stephost.operator.v1.StepOperator.Plan:input_type -> stephost.operator.v1.PlanRequest
+	25,  // 101: stephost.operator.v1.StepOperator.Scope:input_type -> stephost.operator.v1.ScopeRequest
+	27,  // 102: stephost.operator.v1.StepOperator.RegistryAuth:input_type -> stephost.operator.v1.RegistryAuthRequest
+	29,  // 103: stephost.operator.v1.StepOperator.Prepare:input_type -> stephost.operator.v1.PrepareRequest
+	31,  // 104: stephost.operator.v1.StepOperator.Submit:input_type -> stephost.operator.v1.SubmitRequest
+	33,  // 105: stephost.operator.v1.StepOperator.Find:input_type -> stephost.operator.v1.FindRequest
+	35,  // 106: stephost.operator.v1.StepOperator.Watch:input_type -> stephost.operator.v1.WatchRequest
+	42,  // 107: stephost.operator.v1.StepOperator.Logs:input_type -> stephost.operator.v1.LogsRequest
+	47,  // 108: stephost.operator.v1.StepOperator.Cancel:input_type -> stephost.operator.v1.CancelRequest
+	49,  // 109: stephost.operator.v1.StepOperator.Cleanup:input_type -> stephost.operator.v1.CleanupRequest
+	20,  // 110: stephost.operator.v1.StepOperator.GetMetadata:output_type -> stephost.operator.v1.GetMetadataResponse
+	22,  // 111: stephost.operator.v1.StepOperator.Validate:output_type -> stephost.operator.v1.ValidateResponse
+	24,  // 112: stephost.operator.v1.StepOperator.Plan:output_type -> stephost.operator.v1.PlanResponse
+	26,  // 113: stephost.operator.v1.StepOperator.Scope:output_type -> stephost.operator.v1.ScopeResponse
+	28,  // 114: stephost.operator.v1.StepOperator.RegistryAuth:output_type -> stephost.operator.v1.RegistryAuthResponse
+	30,  // 115: stephost.operator.v1.StepOperator.Prepare:output_type -> stephost.operator.v1.PrepareResponse
+	32,  // 116: stephost.operator.v1.StepOperator.Submit:output_type -> stephost.operator.v1.SubmitResponse
+	34,  // 117: stephost.operator.v1.StepOperator.Find:output_type -> stephost.operator.v1.FindResponse
+	36,  // 118: stephost.operator.v1.StepOperator.Watch:output_type -> stephost.operator.v1.WatchResponse
+	46,  // 119: stephost.operator.v1.StepOperator.Logs:output_type -> stephost.operator.v1.LogsResponse
+	48,  // 120: stephost.operator.v1.StepOperator.Cancel:output_type -> stephost.operator.v1.CancelResponse
+	50,  // 121: stephost.operator.v1.StepOperator.Cleanup:output_type -> stephost.operator.v1.CleanupResponse
+	110, // [110:122] is the sub-list for method output_type
+	98,  // [98:110] is the sub-list for method input_type
+	98,  // [98:98] is the sub-list for extension type_name
+	98,  // [98:98] is the sub-list for extension extendee
+	0,   // [0:98] is the sub-list for field type_name
 }
 
 func init() { file_stephost_operator_v1_operator_proto_init() }
@@ -4983,6 +5052,7 @@ func file_stephost_operator_v1_operator_proto_init() {
 		(*SubmitResponse_Accepted_)(nil),
 		(*SubmitResponse_Rejected_)(nil),
 		(*SubmitResponse_Uncertain_)(nil),
+		(*SubmitResponse_NotSent_)(nil),
 	}
 	file_stephost_operator_v1_operator_proto_msgTypes[26].OneofWrappers = []any{
 		(*FindRequest_Key)(nil),
@@ -5006,7 +5076,7 @@ func file_stephost_operator_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stephost_operator_v1_operator_proto_rawDesc), len(file_stephost_operator_v1_operator_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   59,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
