@@ -52,7 +52,7 @@ torture:
 fuzz:
 	@set -e; for p in $$(grep -rl --include='*_test.go' '^func Fuzz' host pluginsdk | xargs -n1 dirname | sort -u); do \
 	  for t in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | sed 's/func //'); do \
-	    echo "== $$p $$t"; $(GO) test ./$$p -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -parallel 2; \
+	    echo "== $$p $$t"; $(GO) test ./$$p -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x -parallel 2; \
 	  done; \
 	done
 

@@ -196,6 +196,9 @@ func (s *Session) Cancel(ctx context.Context, cause, by string, force bool) erro
 // Log reads the run's log, from its start unless o says otherwise. With Follow
 // it goes on until the log is complete.
 func (s *Session) Log(ctx context.Context, o spool.ReadOptions) (*spool.Reader, error) {
+	if r, err := s.sup.LogReader(s.id, o); r != nil || err != nil {
+		return r, err
+	}
 	store, err := s.host.Runs(ctx)
 	if err != nil {
 		return nil, err

@@ -116,7 +116,9 @@ func WrongScope(want, live Scope) error {
 }
 
 // Rejected says, in Submit, that the backend certainly holds nothing for the
-// key. The class of err decides about a retry.
+// key. The class of err decides about a retry of the attempt; with an error that
+// only says that nobody could be asked (Throttled, Auth, Unreachable before
+// anything was sent) the host sends the same request again.
 func Rejected(err error) error {
 	r := &Error{Rejected: true, Class: ClassSystem, Err: err}
 	if e := find(err); e != nil {

@@ -72,14 +72,14 @@ func (s *Server) Prepare(r *operatorv1.PrepareRequest, stream grpc.ServerStreami
 func (s *Server) Submit(ctx context.Context, r *operatorv1.SubmitRequest) (*operatorv1.SubmitResponse, error) {
 	step := stepOf(r.GetStep(), r.GetTarget())
 	if step == nil || step.Key == "" || len(step.Argv) == 0 {
-		return uncertain(System(fmt.Errorf("the host sent a Submit without step, key or argv"))), nil
+		return nothingSent(System(fmt.Errorf("the host sent a Submit without step, key or argv"))), nil
 	}
 	// A host that goes away must not end a creating call half way.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTimeout)
 	ctx, c, err := s.begin(ctx, r.GetTarget(), "Submit", "run", step.RunID, "key", step.Key)
 	if err != nil {
 		cancel()
-		return uncertain(err), nil
+		return nothingSent(err), nil
 	}
 	step.Prepared, step.RequestDigest = r.GetPrepared(), r.GetRequestDigest()
 	answer := make(chan *operatorv1.SubmitResponse, 1)
@@ -104,7 +104,7 @@ func (s *Server) Submit(ctx context.Context, r *operatorv1.SubmitRequest) (*oper
 
 func (s *Server) submit(ctx context.Context, c *call, step *Step) *operatorv1.SubmitResponse {
 	if err := s.scopes.check(ctx, c, scopeAge); err != nil {
-		return uncertain(err)
+		return nothingSent(err)
 	}
 	var h Handle
 	err := guard(ctx, "Submit", func() (err error) { h, err = c.session.submit(ctx, step); return err })
@@ -114,7 +114,7 @@ func (s *Server) submit(ctx context.Context, c *call, step *Step) *operatorv1.Su
 	if err != nil {
 		a := uncertain(err)
 		if isRejected(err) {
-			a.Outcome = &operatorv1.SubmitResponse_Rejected_{Rejected: &operatorv1.SubmitResponse_Rejected{}}
+			a = nothingSent(err)
 		}
 		a.Diagnostics = append(a.Diagnostics, warningsOf(step)...)
 		return a
@@ -125,6 +125,18 @@ func (s *Server) submit(ctx context.Context, c *call, step *Step) *operatorv1.Su
 		}},
 		Diagnostics: warningsOf(step),
 	}
+}
+
+// nothingSent is the answer where the backend certainly holds nothing: it is
+// asked again when only the asking failed, and the attempt is over otherwise.
+func nothingSent(err error) *operatorv1.SubmitResponse {
+	a := &operatorv1.SubmitResponse{Diagnostics: diagnosticsOf(err)}
+	if askOf(err) != nil {
+		a.Outcome = &operatorv1.SubmitResponse_NotSent_{NotSent: &operatorv1.SubmitResponse_NotSent{CouldNotAsk: couldNotAsk(err)}}
+		return a
+	}
+	a.Outcome = &operatorv1.SubmitResponse_Rejected_{Rejected: &operatorv1.SubmitResponse_Rejected{}}
+	return a
 }
 
 func uncertain(err error) *operatorv1.SubmitResponse {

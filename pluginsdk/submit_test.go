@@ -24,16 +24,17 @@ func TestSubmitOutcomes(t *testing.T) {
 		want   string
 		class  operatorv1.Class
 	}{
-		"accepted":           {handle: Handle{Data: []byte("h"), Existing: true, URL: "u", NativeName: "n"}, want: "accepted"},
-		"plain error":        {err: errors.New("boom"), want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
-		"unreachable":        {err: Unreachable(errors.New("dial")), want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
-		"config, unwrapped":  {err: Config("config.role", "bad"), want: "uncertain", class: operatorv1.Class_CLASS_CONFIG},
-		"rejected":           {err: Rejected(errors.New("400")), want: "rejected", class: operatorv1.Class_CLASS_SYSTEM},
-		"rejected, capacity": {err: Rejected(Capacity(errors.New("no node"))), want: "rejected", class: operatorv1.Class_CLASS_CAPACITY},
-		"rejected, wrapped":  {err: fmt.Errorf("creating: %w", Rejected(Config("", "bad"))), want: "rejected", class: operatorv1.Class_CLASS_CONFIG},
-		"rejected inside":    {err: System(Rejected(errors.New("400"))), want: "rejected", class: operatorv1.Class_CLASS_SYSTEM},
-		"panic":              {panics: true, want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
-		"handle too large":   {handle: Handle{Data: make([]byte, maxHandle+1)}, want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
+		"accepted":            {handle: Handle{Data: []byte("h"), Existing: true, URL: "u", NativeName: "n"}, want: "accepted"},
+		"plain error":         {err: errors.New("boom"), want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
+		"unreachable":         {err: Unreachable(errors.New("dial")), want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
+		"config, unwrapped":   {err: Config("config.role", "bad"), want: "uncertain", class: operatorv1.Class_CLASS_CONFIG},
+		"rejected":            {err: Rejected(errors.New("400")), want: "rejected", class: operatorv1.Class_CLASS_SYSTEM},
+		"rejected, capacity":  {err: Rejected(Capacity(errors.New("no node"))), want: "rejected", class: operatorv1.Class_CLASS_CAPACITY},
+		"rejected, throttled": {err: Rejected(Throttled(errors.New("429"), time.Second)), want: "not sent", class: operatorv1.Class_CLASS_SYSTEM},
+		"rejected, wrapped":   {err: fmt.Errorf("creating: %w", Rejected(Config("", "bad"))), want: "rejected", class: operatorv1.Class_CLASS_CONFIG},
+		"rejected inside":     {err: System(Rejected(errors.New("400"))), want: "rejected", class: operatorv1.Class_CLASS_SYSTEM},
+		"panic":               {panics: true, want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
+		"handle too large":    {handle: Handle{Data: make([]byte, maxHandle+1)}, want: "uncertain", class: operatorv1.Class_CLASS_SYSTEM},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +60,8 @@ func TestSubmitOutcomes(t *testing.T) {
 				assert.True(t, r.GetAccepted().GetExisting())
 			case *operatorv1.SubmitResponse_Rejected_:
 				got = "rejected"
+			case *operatorv1.SubmitResponse_NotSent_:
+				got = "not sent"
 			case *operatorv1.SubmitResponse_Uncertain_:
 				got = "uncertain"
 			}
@@ -115,7 +118,7 @@ func TestScopeIsComparedBeforeAnAnswer(t *testing.T) {
 	c := serveTest(t, benchManifest("cancel"), RemoteOf[benchConfig](b))
 	s, err := c.Submit(testContext(t), &operatorv1.SubmitRequest{Target: testTarget("home"), Step: testStep()})
 	require.NoError(t, err)
-	assert.NotNil(t, s.GetUncertain())
+	assert.Equal(t, operatorv1.CouldNotAsk_REASON_WRONG_SCOPE, s.GetNotSent().GetCouldNotAsk().GetReason())
 	assert.Contains(t, s.GetDiagnostics()[0].GetSummary(), "belongs to home")
 	x, err := c.Cancel(testContext(t), &operatorv1.CancelRequest{Target: testTarget("home"), Handle: &operatorv1.Handle{}})
 	require.NoError(t, err)

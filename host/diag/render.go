@@ -149,14 +149,14 @@ func lines(number int, line string, start, end int) []snippetLine {
 	marked := start >= 0
 	if marked && start > maxLine-20 && len(line) > maxLine {
 		cut := start - 40
-		for !utf8.RuneStart(line[cut]) {
+		for cut > 0 && !utf8.RuneStart(line[cut]) {
 			cut--
 		}
 		line, start, end = mark+line[cut:], start-cut+len(mark), end-cut+len(mark)
 	}
 	if len(line) > maxLine {
 		cut := maxLine
-		for !utf8.RuneStart(line[cut]) {
+		for cut > 0 && !utf8.RuneStart(line[cut]) {
 			cut--
 		}
 		line, end = line[:cut]+mark, min(end, cut)

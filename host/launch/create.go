@@ -33,14 +33,24 @@ func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, create
 		return nil, false, fmt.Errorf("encoding the step: %w", err)
 	}
 	m := q.Flavor.Manifest
-	r, created, err = s.o.Store.Create(ctx, runs.NewRun{
+	claim, r, err := s.o.Store.CreateClaimed(ctx, runs.NewRun{
 		Token: q.Token, Operator: q.Operator, Step: q.Step.Name, Pipeline: q.Step.Pipeline, PipelineRun: q.Step.PipelineRun,
 		Labels: q.Step.Labels, Definition: definition, DefinitionDigest: digest(definition),
 		Pin:  runs.Pin{Flavor: m.Name, Version: m.Version, ArtifactSHA256: q.Flavor.ArtifactSHA256, ManifestDigest: m.Digest},
 		Plan: p, Detached: q.Detached,
-	})
+	}, s.o.Owner)
 	if err != nil {
 		return nil, false, err
+	}
+	if created = claim != nil; created {
+		f := &owned{claim: claim}
+		if err := s.openLog(f); err != nil {
+			s.giveBack(f)
+			return nil, false, err
+		}
+		s.mu.Lock()
+		s.fresh[r.ID] = f
+		s.mu.Unlock()
 	}
 	if !created && r.DefinitionDigest != digest(definition) {
 		return r, false, &DifferentDefinitionError{Run: r, Diff: differences(r.Definition, definition)}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
@@ -46,6 +45,7 @@ type drive struct {
 	flavor  *Flavor
 	backend *backend
 
+	owned *owned
 	spool *spool.Writer
 	logs  *logPump
 	vals  *values
@@ -70,14 +70,18 @@ type drive struct {
 // *UnknownError, *BlockedError, *UnconfirmedError, *runs.OwnedError (somebody
 // else drives it), *runs.FencedError (somebody took it over).
 func (s *Supervisor) Drive(ctx context.Context, id string, o DriveOptions) (*runs.Run, error) {
-	claim, err := s.o.Store.Claim(ctx, id, s.o.Owner, runs.ClaimOptions{TakeOver: o.TakeOver})
+	f, err := s.own(ctx, id, runs.ClaimOptions{TakeOver: o.TakeOver})
 	if err != nil {
 		return nil, err
 	}
-	d := &drive{s: s, o: o, id: claim.Run().ID, claim: claim, poked: make(chan struct{}, 1), vals: newValues(), ending: ctx.Done()}
+	claim := f.claim
+	d := &drive{s: s, o: o, owned: f, id: claim.Run().ID, claim: claim, poked: make(chan struct{}, 1), vals: newValues(), ending: ctx.Done()}
+	defer d.release()
+	if err := d.openSpool(); err != nil {
+		return claim.Run(), err
+	}
 	s.enter(d)
 	defer s.leave(d)
-	defer d.release()
 	if err := json.Unmarshal(claim.Run().Plan, &d.plan); err != nil || d.plan.Step == nil {
 		return claim.Run(), &problem.Error{Summary: "the record of this run cannot be read", Run: d.id, Err: err,
 			Next: "use the stephost version that launched it"}
@@ -90,28 +94,19 @@ func (s *Supervisor) Drive(ctx context.Context, id string, o DriveOptions) (*run
 	return claim.Run(), err
 }
 
-// releaseBound bounds giving a run back; the lock file tells the truth anyway.
-const releaseBound = 5 * time.Second
-
+// release gives back what the drive holds.
 func (d *drive) release() {
 	if d.logs != nil {
 		d.logs.stop()
 	}
-	if d.spool != nil {
-		if err := d.spool.Close(); err != nil {
-			d.s.o.Log.Warn("closing the log failed", "run", d.id, "error", err)
-		}
-	}
 	if d.backend != nil {
 		d.backend.close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), releaseBound)
-	defer cancel()
-	var fenced *runs.FencedError
-	if err := d.claim.Release(ctx); err != nil && !errors.As(err, &fenced) {
-		d.s.o.Log.Warn("releasing the run failed", "run", d.id, "error", err)
-	}
+	d.s.giveBack(d.owned)
 }
+
+// writer is the run's log, for readers in this process.
+func (d *drive) writer() *spool.Writer { return d.owned.log }
 
 // loop does the next act until there is none.
 func (d *drive) loop(ctx context.Context) error {

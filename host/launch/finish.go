@@ -35,9 +35,6 @@ func (d *drive) drain(ctx context.Context) error {
 	if err := d.drainLog(ctx); err != nil {
 		return err
 	}
-	if err := d.openSpool(); err != nil {
-		return err
-	}
 	found, notes := d.foundValues()
 	for _, n := range notes {
 		d.notify(Notice{Kind: Warning, Message: n})

@@ -29,9 +29,6 @@ type logPump struct {
 
 // startLogs opens the spool and starts the pump of the current attempt.
 func (d *drive) startLogs() error {
-	if err := d.openSpool(); err != nil {
-		return err
-	}
 	if d.logs != nil {
 		d.logs.stop()
 	}
@@ -59,14 +56,12 @@ func (d *drive) openSpool() error {
 	if d.spool != nil {
 		return nil
 	}
-	dir := d.s.o.Store.LogDir(d.id)
-	w, err := spool.OpenWriter(dir, spool.Options{Fence: d.claim.Fence()})
-	if err != nil {
+	if err := d.s.openLog(d.owned); err != nil {
 		return err
 	}
-	d.spool = w
-	if len(w.Cursors()) > 0 {
-		return d.collectValues(dir)
+	d.spool = d.owned.log
+	if len(d.spool.Cursors()) > 0 {
+		return d.collectValues(d.s.o.Store.LogDir(d.id))
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func secretValues(ctx context.Context, refs map[string]string, r schema.Resolver
 	}
 	out := make(map[string]*operatorv1.Secret, len(refs))
 	for name, ref := range refs {
-		value, err := schema.ExpandTemplate(ctx, ref, r)
+		value, err := project.ExpandSecret(ctx, ref, r)
 		if err != nil {
 			return nil, &missingSecret{name: name, err: err}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/runs/spool"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -49,10 +50,19 @@ type Options struct {
 type Supervisor struct {
 	o Options
 
+	buffers spool.Buffers // shared by the logs of all runs
+
 	mu     sync.Mutex
 	drives map[string]*drive // by run ID
+	fresh  map[string]*owned // created here, not driven yet
 	stop   context.CancelFunc
 	polled sync.WaitGroup
+}
+
+// owned is a run in the hands of this process: its claim and its log.
+type owned struct {
+	claim *runs.Claim
+	log   *spool.Writer
 }
 
 // intentPoll is how often the store is asked for cancel intents of other
@@ -71,19 +81,89 @@ func New(o Options) *Supervisor {
 	if o.Notify == nil {
 		o.Notify = func(Notice) {}
 	}
-	return &Supervisor{o: o, drives: map[string]*drive{}}
+	return &Supervisor{o: o, drives: map[string]*drive{}, fresh: map[string]*owned{}}
 }
 
-// Close stops the poller. It does not end drives: their contexts do.
+// Close stops the poller and gives back runs that were created and never
+// driven. It does not end drives: their contexts do.
 func (s *Supervisor) Close() {
 	s.mu.Lock()
-	stop := s.stop
-	s.stop = nil
+	stop, fresh := s.stop, s.fresh
+	s.stop, s.fresh = nil, map[string]*owned{}
 	s.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
+	for _, f := range fresh {
+		s.giveBack(f)
+	}
 	s.polled.Wait()
+}
+
+// own claims a run and opens its log. A run that was created by this Supervisor
+// is its own already.
+func (s *Supervisor) own(ctx context.Context, id string, o runs.ClaimOptions) (*owned, error) {
+	s.mu.Lock()
+	f := s.fresh[id]
+	delete(s.fresh, id)
+	s.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	claim, err := s.o.Store.Claim(ctx, id, s.o.Owner, o)
+	if err != nil {
+		return nil, err
+	}
+	return &owned{claim: claim}, nil
+}
+
+// openLog opens the log for writing, under the claim's fence.
+func (s *Supervisor) openLog(f *owned) error {
+	if f.log != nil {
+		return nil
+	}
+	w, err := spool.OpenWriter(s.o.Store.LogDir(f.claim.Run().ID), spool.Options{Fence: f.claim.Fence(), Buffers: &s.buffers})
+	if err != nil {
+		return err
+	}
+	f.log = w
+	return nil
+}
+
+// releaseBound bounds giving a run back; its owner's lock file tells the truth
+// anyway.
+const releaseBound = 5 * time.Second
+
+// giveBack closes the log and releases the claim.
+func (s *Supervisor) giveBack(f *owned) {
+	if f.log != nil {
+		if err := f.log.Close(); err != nil {
+			s.o.Log.Warn("closing the log failed", "error", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), releaseBound)
+	defer cancel()
+	if err := f.claim.Release(ctx); err != nil {
+		s.o.Log.Warn("releasing the run failed", "error", err)
+	}
+}
+
+// LogReader reads the log of a run that this process writes: it hears of new
+// entries at once. nil when another process writes it, or nobody.
+func (s *Supervisor) LogReader(id string, o spool.ReadOptions) (*spool.Reader, error) {
+	s.mu.Lock()
+	var w *spool.Writer
+	if f := s.fresh[id]; f != nil {
+		w = f.log
+	} else if d := s.drives[id]; d != nil {
+		w = d.writer()
+	}
+	s.mu.Unlock()
+	if w == nil {
+		return nil, nil
+	}
+	o.Buffers = &s.buffers
+	return w.NewReader(o)
 }
 
 // enter registers a drive, so that intents reach it, and starts the poller with

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stephost/stephost/internal/failpoint"
 	"github.com/stephost/stephost/proto/stephost/lifeline"
 )
 
@@ -63,7 +64,7 @@ func environment(host, passEnv []string) []string {
 			picked = append(picked, kv)
 		}
 	}
-	return picked
+	return append(picked, failpoint.Environ()...)
 }
 
 // reserved are the names with which a host, or a host above this one, starts a

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -64,6 +63,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // A name that means something in a URI is a name.
+
 func TestOddDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a?b#c%20 d&mode=memory")
 	require.NoError(t, os.Mkdir(dir, 0o700))
@@ -72,227 +72,6 @@ func TestOddDirectory(t *testing.T) {
 	require.NoError(t, err)
 	_, err = os.Stat(filepath.Join(dir, databaseName))
 	require.NoError(t, err)
-}
-
-func TestMigrations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "m.db")
-	list := []string{"CREATE TABLE meta (id INTEGER); CREATE TABLE a (x);", "CREATE TABLE b (y); INSERT INTO b VALUES (7);", "broken"}
-	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	d, err := connect(t.Context(), path)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, d.close()) }()
-	require.NoError(t, d.bringUp(t.Context(), list[:1]))
-	require.NoError(t, d.bringUp(t.Context(), list[:1]), "nothing to do")
-	require.NoError(t, d.bringUp(t.Context(), list[:2]))
-	require.Error(t, d.bringUp(t.Context(), list), "one that fails")
-	v, err := d.version(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, 2, v, "changes nothing")
-	var y int
-	require.NoError(t, d.row("SELECT y FROM b", nil, &y))
-	assert.Equal(t, 7, y)
-	var newer *NewerSchemaError
-	require.ErrorAs(t, d.bringUp(t.Context(), list[:1]), &newer)
-}
-
-// The first schema is frozen: a store that it made opens with every later one.
-func TestFirstSchema(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, databaseName)
-	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	d, err := connect(t.Context(), path)
-	require.NoError(t, err)
-	require.NoError(t, d.bringUp(t.Context(), migrations()[:1]))
-	script, err := os.ReadFile("testdata/schema1.sql")
-	require.NoError(t, err)
-	_, err = d.conn.ExecContext(t.Context(), string(script))
-	require.NoError(t, err)
-	require.NoError(t, d.close())
-
-	s := openStore(t, dir, Options{})
-	r, err := s.ByToken(t.Context(), "first")
-	require.NoError(t, err)
-	assert.Equal(t, Submitted, r.State)
-	assert.Equal(t, "handle", string(r.Current().Handle))
-	assert.Equal(t, "request", string(r.Current().Request))
-	assert.Equal(t, CauseUser, r.Intent.Cause)
-	assert.Equal(t, "eu", r.Pin.ScopeDisplay)
-	events, err := s.Events(t.Context(), r.ID, 0)
-	require.NoError(t, err)
-	assert.Len(t, events, 1)
-	c, err := s.Claim(t.Context(), r.ID, newOwner(t, s), ClaimOptions{})
-	require.NoError(t, err)
-	require.NoError(t, to(t, c, Ended))
-}
-
-// full is a run with every field set.
-func full(at time.Time) func(r *Run) ([]Event, error) {
-	code := 3
-	return func(r *Run) ([]Event, error) {
-		r.State, r.StateReason = Preparing, "why"
-		r.Plan = json.RawMessage(`{"a":[1,2]}`)
-		r.Labels = map[string]string{"k": "v"}
-		r.Pin = Pin{Flavor: "f", Version: "1", ArtifactSHA256: "a", ManifestDigest: "m", ScopeID: "s", ScopeDisplay: "d", Scope: []byte{0, 255},
-			Config: json.RawMessage(`{"c":9007199254740993}`), SecretConfig: map[string]string{"p": "\x00ref:env:P\x00"},
-			Settings: json.RawMessage(`{}`), SecretSettings: map[string]string{"q": "r"}}
-		r.Values = map[string]json.RawMessage{"accuracy": json.RawMessage(`0.97`)}
-		r.Detached = true
-		r.Intent = &Intent{Cause: CauseRun, By: "me", At: at}
-		r.Attempts = []Attempt{{Number: 1, Key: "k1", Request: []byte{0, 1, 255}, Prepared: []byte("p"), RequestDigest: "rd",
-			StartedAt: at, EndedAt: at, HandleVersion: 0, Existing: true, NativeName: "n", URL: "u",
-			Phase: "running", Reason: "r", Message: "m", NativeState: "ns", Restarts: 2, ObservedAt: at, PhaseSince: at,
-			CancelSentAt: at, CancelConfirmedAt: at, LeftoversCleaned: true, Resolution: "by me",
-			Verdict: &Verdict{Class: "user", ExitCode: &code, Signal: "SIGTERM", Phase: "failed", Reason: "r", Message: "m",
-				Outputs: []Output{{Name: "o", Location: "l", Bytes: -1}}, CancelUnconfirmed: true, At: at}}}
-		return nil, nil
-	}
-}
-
-func TestEveryFieldComesBack(t *testing.T) {
-	s := newStore(t)
-	at := time.Date(2026, 2, 3, 4, 5, 6, 789, time.UTC)
-	c := claimed(t, s, NewRun{Token: "\x00any\xffbytes", Operator: "o", Step: "s", Pipeline: "p", PipelineRun: "pr",
-		Labels: map[string]string{"a": "b"}, Definition: []byte{0, 1, 2}, DefinitionDigest: "dd", Plan: json.RawMessage(`null`)})
-	require.NoError(t, c.Update(t.Context(), Relaxed, full(at)))
-	other := openStore(t, s.dir, Options{})
-	for name, get := range map[string]func() (*Run, error){
-		"by ID":     func() (*Run, error) { return other.Run(t.Context(), c.id) },
-		"by token":  func() (*Run, error) { return other.ByToken(t.Context(), "\x00any\xffbytes") },
-		"by prefix": func() (*Run, error) { return other.Run(t.Context(), c.id[:12]) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, err := get()
-			require.NoError(t, err)
-			assert.Equal(t, c.Run(), r)
-			assert.True(t, r.TokenGiven)
-			assert.Equal(t, int64(1), r.Fence)
-			assert.Equal(t, []byte{0, 1, 255}, r.Current().Request)
-			assert.Equal(t, 3, *r.Current().Verdict.ExitCode)
-		})
-	}
-	list, err := other.List(t.Context(), Filter{Labels: map[string]string{"k": "v"}, Flavor: "f", FlavorVersion: "1", Operator: "o", Step: "s",
-		Pipeline: "p", PipelineRun: "pr", States: []State{Created, Preparing}, Unclosed: true, OwnerID: c.owner.ID(), Limit: 1})
-	require.NoError(t, err)
-	require.Len(t, list, 1)
-	want := c.Run()
-	want.Attempts[0].Request, want.Attempts[0].Prepared = nil, nil
-	assert.Equal(t, want, list[0])
-}
-
-func TestList(t *testing.T) {
-	s := newStore(t)
-	var ids []string
-	for n := range 5 {
-		r, created, err := s.Create(t.Context(), NewRun{Operator: fmt.Sprint("o", n%2), Labels: map[string]string{"n": fmt.Sprint(n)}})
-		require.NoError(t, err)
-		require.True(t, created)
-		assert.Equal(t, r.ID, r.Token)
-		assert.False(t, r.TokenGiven)
-		ids = append([]string{r.ID}, ids...)
-	}
-	for name, tc := range map[string]struct {
-		f    Filter
-		want []string
-	}{
-		"all, newest first":   {Filter{}, ids},
-		"limit":               {Filter{Limit: 2}, ids[:2]},
-		"operator":            {Filter{Operator: "o1"}, []string{ids[1], ids[3]}},
-		"label":               {Filter{Labels: map[string]string{"n": "0"}, Limit: 1}, ids[4:]},
-		"label that none has": {Filter{Labels: map[string]string{"n": ""}}, nil},
-		"state":               {Filter{States: []State{Closed}}, nil},
-		"future":              {Filter{Since: time.Now().Add(time.Hour)}, nil},
-		"before the future":   {Filter{Before: time.Now().Add(time.Hour)}, ids},
-		"unclosed":            {Filter{Unclosed: true}, ids},
-	} {
-		t.Run(name, func(t *testing.T) {
-			list, err := s.List(t.Context(), tc.f)
-			require.NoError(t, err)
-			var got []string
-			for _, r := range list {
-				got = append(got, r.ID)
-			}
-			assert.Equal(t, tc.want, got)
-		})
-	}
-}
-
-func TestRunIsFoundByPrefix(t *testing.T) {
-	s := newStore(t)
-	a, _, err := s.Create(t.Context(), NewRun{})
-	require.NoError(t, err)
-	b, _, err := s.Create(t.Context(), NewRun{})
-	require.NoError(t, err)
-	var missing *NotFoundError
-	for _, id := range []string{"", "nope", "01'; DROP TABLE runs", "%", a.ID + "0"} {
-		_, err := s.Run(t.Context(), id)
-		require.ErrorAs(t, err, &missing, id)
-	}
-	_, err = s.ByToken(t.Context(), "nope")
-	require.ErrorAs(t, err, &missing)
-	var two *AmbiguousError
-	_, err = s.Run(t.Context(), a.ID[:2])
-	require.ErrorAs(t, err, &two)
-	assert.ElementsMatch(t, []string{a.ID, b.ID}, two.IDs)
-	_, err = s.Events(t.Context(), "nope", 0)
-	require.ErrorAs(t, err, &missing)
-}
-
-func TestTokens(t *testing.T) {
-	s := newStore(t)
-	_, _, err := s.Create(t.Context(), NewRun{Token: string(make([]byte, maxToken))})
-	require.NoError(t, err)
-	var bad *TokenError
-	_, _, err = s.Create(t.Context(), NewRun{Token: string(make([]byte, maxToken+1))})
-	require.ErrorAs(t, err, &bad)
-
-	first, created, err := s.Create(t.Context(), NewRun{Token: "t", Step: "one"})
-	require.NoError(t, err)
-	require.True(t, created)
-	again, created, err := s.Create(t.Context(), NewRun{Token: "t", Step: "two"})
-	require.NoError(t, err)
-	assert.False(t, created)
-	assert.Equal(t, first.ID, again.ID)
-	assert.Equal(t, "one", again.Step)
-	c, r, err := s.CreateClaimed(t.Context(), NewRun{Token: "t"}, newOwner(t, s))
-	require.NoError(t, err)
-	assert.Nil(t, c)
-	assert.Equal(t, first.ID, r.ID)
-	assert.Empty(t, r.OwnerID)
-}
-
-// 100 processes create the same token at once, in a store that does not exist
-// yet: one run.
-func TestManyProcessesOneToken(t *testing.T) {
-	processes := 100
-	if testing.Short() {
-		processes = 20
-	}
-	dir := t.TempDir()
-	var all []*child
-	for range processes {
-		all = append(all, startChild(t, "create", dir, "token"))
-	}
-	for _, c := range all {
-		require.Equal(t, "ready", c.line())
-	}
-	for _, c := range all {
-		require.NoError(t, c.in.Close())
-	}
-	ids := map[string]bool{}
-	winners := 0
-	for _, c := range all {
-		var id string
-		var created bool
-		_, err := fmt.Sscan(c.line(), &id, &created)
-		require.NoError(t, err)
-		ids[id] = true
-		if created {
-			winners++
-		}
-		require.NoError(t, c.cmd.Wait())
-	}
-	assert.Len(t, ids, 1)
-	assert.Equal(t, 1, winners)
 }
 
 func TestSynchronous(t *testing.T) {
@@ -331,73 +110,6 @@ func TestSynchronous(t *testing.T) {
 	assert.True(t, s.writer.full)
 }
 
-func TestDeleteAndSweep(t *testing.T) {
-	s := newStore(t)
-	c := claimed(t, s, NewRun{Token: "gone"})
-	require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700))
-	var open *NotClosedError
-	require.ErrorAs(t, s.Delete(t.Context(), c.id), &open)
-	require.NoError(t, to(t, c, Preparing, Prepared, Submitting, Submitted, Ended, Drained, Cleaned, Closed))
-	require.NoError(t, s.Delete(t.Context(), c.id))
-	var missing *NotFoundError
-	require.ErrorAs(t, s.Delete(t.Context(), c.id), &missing)
-	assert.NoDirExists(t, s.Dir(c.id))
-	for _, table := range []string{"runs", "definitions", "attempts", "requests", "events"} {
-		var n int
-		require.NoError(t, s.view(t.Context(), func(tx *database) error { return tx.row("SELECT count(*) FROM "+table, nil, &n) }))
-		assert.Zero(t, n, table)
-	}
-	var fenced *FencedError
-	require.ErrorAs(t, to(t, c, Preparing), &fenced)
-	assert.Contains(t, fenced.Error(), "deleted")
-	require.NoError(t, c.Release(t.Context()))
-	_, created, err := s.Create(t.Context(), NewRun{Token: "gone"})
-	require.NoError(t, err)
-	assert.True(t, created, "the token is free again")
-
-	keep, _, err := s.Create(t.Context(), NewRun{})
-	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(s.LogDir(keep.ID), 0o700))
-	require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700)) // a death within Delete
-	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mine"), 0o700))
-	n, err := s.Sweep(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, 1, n)
-	assert.DirExists(t, s.LogDir(keep.ID))
-	assert.DirExists(t, filepath.Join(s.dir, "mine"))
-	assert.NoDirExists(t, s.Dir(c.id))
-}
-
-// Several prunes at once: each run is deleted once, none fails.
-func TestConcurrentPrune(t *testing.T) {
-	s := newStore(t)
-	o := newOwner(t, s)
-	args := []string{s.dir}
-	const runs = 30
-	for range runs {
-		c, _, err := s.CreateClaimed(t.Context(), NewRun{}, o)
-		require.NoError(t, err)
-		require.NoError(t, to(t, c, Preparing, Ended, Drained, Cleaned, Closed))
-		require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700))
-		args = append(args, c.id)
-	}
-	var all []*child
-	for range 4 {
-		all = append(all, startChild(t, "delete", args...))
-	}
-	total := 0
-	for _, c := range all {
-		var n int
-		_, err := fmt.Sscanf(c.line(), "deleted %d", &n)
-		require.NoError(t, err)
-		total += n
-	}
-	assert.Equal(t, runs, total)
-	list, err := s.List(t.Context(), Filter{})
-	require.NoError(t, err)
-	assert.Empty(t, list)
-}
-
 func TestClosedStore(t *testing.T) {
 	s := newStore(t)
 	c := claimed(t, s, NewRun{})
@@ -409,6 +121,7 @@ func TestClosedStore(t *testing.T) {
 }
 
 // A read does not wait for a write transaction, nor a write for a reader.
+
 func TestReadDuringWrite(t *testing.T) {
 	s := newStore(t)
 	c := claimed(t, s, NewRun{})
@@ -427,6 +140,7 @@ func TestReadDuringWrite(t *testing.T) {
 }
 
 // A context ends the wait for another process's transaction.
+
 func TestLockWaitEnds(t *testing.T) {
 	s := newStore(t)
 	other := openStore(t, s.dir, Options{})
@@ -443,6 +157,7 @@ func TestLockWaitEnds(t *testing.T) {
 }
 
 // A panic in a caller's function leaves the store usable.
+
 func TestPanicRollsBack(t *testing.T) {
 	s := newStore(t)
 	c := claimed(t, s, NewRun{})

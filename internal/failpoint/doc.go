@@ -4,9 +4,16 @@
 // Invariants:
 //
 //   - without the build tag "failpoint" every call is empty and inlined;
-//   - names are those of the crash walk in docs/architecture.md.
+//   - names are those of the crash walk in docs/architecture.md: "host-..." in
+//     the host, "plugin-<call>" and "plugin-<call>-done" around each call in the
+//     plugin.
 package failpoint
 
-// EnvVar holds "NAME" or "NAME:N": the process is killed (SIGKILL, so that
-// nothing is flushed or cleaned up) when NAME is hit for the N-th time.
-const EnvVar = "STEPHOST_FAILPOINT"
+const (
+	// EnvVar holds "NAME" or "NAME:N": the process is killed (SIGKILL, so that
+	// nothing is flushed or cleaned up) when NAME is hit for the N-th time.
+	EnvVar = "STEPHOST_FAILPOINT"
+	// OnceVar, if set, names a file that is made by who dies: later processes
+	// with the same environment live on.
+	OnceVar = "STEPHOST_FAILPOINT_ONCE"
+)

@@ -7,3 +7,6 @@ const Enabled = false
 
 // Hit does nothing in this build.
 func Hit(string) {}
+
+// Environ is empty in this build.
+func Environ() []string { return nil }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,12 @@ type blockIndex struct {
 // several processes may do it at once.
 func compressSegment(ctx context.Context, dir string, h *header, end int64) (saved int64, err error) {
 	raw, err := os.Open(segmentPath(dir, h.Seq))
+	if errors.Is(err, fs.ErrNotExist) { // another process was faster, or dropped it
+		if info, err := os.Stat(zstdPath(dir, h.Seq)); err == nil {
+			return end - info.Size(), nil
+		}
+		return end, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("compress the log: %w", err)
 	}
@@ -80,6 +87,9 @@ func compressSegment(ctx context.Context, dir string, h *header, end int64) (sav
 	}
 	if err = os.Rename(out.Name(), zstdPath(dir, h.Seq)); err != nil {
 		return 0, fmt.Errorf("compress the log: %w", err)
+	}
+	if gone, err := readDropped(dir); err == nil && gone != nil && gone.From <= h.Seq && h.Seq <= gone.To {
+		_ = os.Remove(zstdPath(dir, h.Seq)) // dropped meanwhile: it must not come back
 	}
 	_ = raw.Close() // or it cannot be removed on some systems
 	if err := os.Remove(segmentPath(dir, h.Seq)); err != nil {

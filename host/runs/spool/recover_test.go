@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,4 +225,35 @@ func TestDeathWhileCompressing(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(both, ".tmp-*"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{filepath.Join(both, ".tmp-456")}, left, "a dead compressor's copy is removed, a living one's is not")
+}
+
+// Prunes beside a writer and a reader.
+func TestConcurrentCompact(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, Options{SegmentSize: 32 << 10})
+	r, err := OpenReader(dir, ReadOptions{Follow: true})
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }()
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					assert.NoError(t, Compact(t.Context(), dir))
+				}
+			}
+		})
+	}
+	for n := 1; n <= 10000; n += 10 {
+		require.NoError(t, w.Append(stdout, lineRange(n, n+9)))
+	}
+	require.NoError(t, w.Finish())
+	assert.Equal(t, append(numbered(1, 10000), "finish"), drain(t, r))
+	close(stop)
+	wg.Wait()
+	assert.Equal(t, append(numbered(1, 10000), "finish"), readAll(t, dir, ReadOptions{}))
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stephost/stephost/internal/failpoint"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -114,6 +115,9 @@ func (c *calls) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 	ctx, cancel := c.scope(ctx, info.FullMethod)
 	defer cancel()
 	defer recovered(info.FullMethod, &err)
+	point := failpointName(info.FullMethod)
+	failpoint.Hit(point)
+	defer failpoint.Hit(point + "-done")
 	return handler(ctx, req)
 }
 
@@ -128,7 +132,18 @@ func (c *calls) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	ctx, cancel := c.scope(ss.Context(), info.FullMethod)
 	defer cancel()
 	defer recovered(info.FullMethod, &err)
+	point := failpointName(info.FullMethod)
+	failpoint.Hit(point)
+	defer failpoint.Hit(point + "-done")
 	return handler(srv, scopedStream{ServerStream: ss, ctx: ctx})
+}
+
+// failpointName is "plugin-" and the call's name in lower case.
+func failpointName(method string) string {
+	if !failpoint.Enabled {
+		return ""
+	}
+	return "plugin-" + strings.ToLower(method[strings.LastIndexByte(method, '/')+1:])
 }
 
 // scopedStream is a stream with another context.

@@ -128,7 +128,7 @@ func (b base) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (pluginsd
 	case api.Code == wire.CodeCapacity:
 		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Capacity(err))
 	case api.Code == wire.CodeThrottled:
-		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.System(err)) // refused before anything was made
+		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Throttled(err, api.RetryAfter)) // refused before anything was made
 	case api.Code == wire.CodeInvalid:
 		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Config("", "the backend refuses the job: %w", err))
 	}

@@ -66,7 +66,7 @@ func TestSubmitFaults(t *testing.T) {
 		jobs   int // jobs that exist afterwards
 	}{
 		"reply lost":  {wire.Faults{ReplyLost: 1}, "uncertain", operatorv1.Class_CLASS_SYSTEM, 1},
-		"throttled":   {wire.Faults{SubmitThrottled: 1}, "rejected", operatorv1.Class_CLASS_SYSTEM, 0},
+		"throttled":   {wire.Faults{SubmitThrottled: 1}, "not sent", operatorv1.Class_CLASS_SYSTEM, 0},
 		"no capacity": {wire.Faults{SubmitCapacity: 1}, "rejected", operatorv1.Class_CLASS_CAPACITY, 0},
 		"500":         {wire.Faults{SubmitError: 1}, "uncertain", operatorv1.Class_CLASS_SYSTEM, 0},
 		"half made":   {wire.Faults{HalfMade: 1}, "uncertain", operatorv1.Class_CLASS_SYSTEM, 1},
@@ -76,7 +76,7 @@ func TestSubmitFaults(t *testing.T) {
 		for name, tc := range tests {
 			s := w.step(tc.faults)
 			r := w.submit(s, "d1")
-			got := map[bool]string{r.GetAccepted() != nil: "accepted", r.GetRejected() != nil: "rejected", r.GetUncertain() != nil: "uncertain"}[true]
+			got := map[bool]string{r.GetAccepted() != nil: "accepted", r.GetRejected() != nil: "rejected", r.GetUncertain() != nil: "uncertain", r.GetNotSent() != nil: "not sent"}[true]
 			assert.Equal(t, tc.first, got, name)
 			if tc.class != 0 {
 				assert.Equal(t, tc.class, r.GetDiagnostics()[0].GetClass(), name)

@@ -1,7 +1,174 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
 
+	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
+
+	"github.com/stephost/stephost/host/runs"
+)
+
+const (
+	// followerLogLimit is the size at which the follower's log is begun anew;
+	// the former one is kept beside it.
+	followerLogLimit = 4 << 20
+	// takenBound is how long a command that leaves waits for the follower to own
+	// the run: it starts in milliseconds, and looks twice a second when it runs
+	// already.
+	takenBound = 3 * time.Second
+	takenPoll  = 20 * time.Millisecond
+)
+
+// followerCommand owns the detached runs of this home until the last one is
+// over. It is started by whoever leaves a run.
 func (a *app) followerCommand() *cobra.Command {
-	return command("follower", "Own detached runs (stephost starts it)", cobra.Command{Hidden: true})
+	return command("follower", "Own the detached runs of this home (stephost starts it)", cobra.Command{
+		Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			// A signal ends the follower; its runs go on at the backend, and the
+			// next follower, attach or recover finds them.
+			signals := catch(func(os.Signal) { stop() })
+			defer signals.stop()
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			_, err = h.Follow(ctx)
+			if s := signals.first(); s != nil && errors.Is(err, context.Canceled) {
+				a.exit = signalExit(s)
+				return nil
+			}
+			return err
+		},
+	})
+}
+
+// handOver gives a run that this process has let go to the follower. It returns
+// why nobody keeps it now, or "".
+func (a *app) handOver(id string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
+	defer cancel()
+	if err := a.markDetached(ctx, id); err != nil {
+		return "it could not be handed over: " + err.Error()
+	}
+	if a.followerRuns() && a.taken(ctx, id) {
+		return ""
+	}
+	if err := a.startFollower(); err != nil {
+		return "the background process could not be started: " + err.Error()
+	}
+	if !a.taken(ctx, id) {
+		return "the background process has not taken it; see " + a.followerLog()
+	}
+	return ""
+}
+
+// markDetached tells the store that the run is the follower's.
+func (a *app) markDetached(ctx context.Context, id string) error {
+	store, err := a.h.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := store.Run(ctx, id)
+	if err != nil || r.Detached {
+		return err
+	}
+	owner, err := runs.NewOwner(ctx, a.h.Home().Owners())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = owner.Close() }()
+	claim, err := store.Claim(ctx, id, owner, runs.ClaimOptions{})
+	var owned *runs.OwnedError
+	if errors.As(err, &owned) {
+		return nil // somebody else drives it already
+	}
+	if err != nil {
+		return err
+	}
+	err = claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+		r.Detached = true
+		return []runs.Event{{Kind: "detached", Message: fmt.Sprintf("left to the background by process %d", os.Getpid())}}, nil
+	})
+	return errors.Join(err, claim.Release(ctx))
+}
+
+// followerRuns tells whether a follower lives. It holds the lock of
+// host.Follow.
+func (a *app) followerRuns() bool {
+	lock := flock.New(filepath.Join(a.h.Home().Owners(), "follower"))
+	got, err := lock.TryRLock()
+	if err != nil {
+		return false
+	}
+	_ = lock.Close()
+	return !got
+}
+
+// taken waits until somebody owns the run, or it needs nobody any more.
+func (a *app) taken(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, takenBound)
+	defer cancel()
+	store, err := a.h.Runs(ctx)
+	if err != nil {
+		return false
+	}
+	tick := time.NewTicker(takenPoll)
+	defer tick.Stop()
+	for {
+		if r, err := store.Run(ctx, id); err == nil && (r.OwnerID != "" || r.State == runs.Closed) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) followerLog() string { return filepath.Join(a.h.Home().Root(), "follower.log") }
+
+// startFollower starts the background process: in a session of its own, so that
+// neither a closed terminal nor a signal to this process group ends it.
+func (a *app) startFollower() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	path := a.followerLog()
+	if info, err := os.Stat(path); err == nil && info.Size() > followerLogLimit {
+		if err := os.Rename(path, path+".old"); err != nil {
+			return err
+		}
+	}
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	args := []string{"follower"}
+	if a.unsafeStore {
+		args = append(args, "--unsafe-store")
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, a.h.Home().Root()
+	cmd.Env = os.Environ()
+	if os.Getenv("STEPHOST_LOG") == "" {
+		cmd.Env = append(cmd.Env, "STEPHOST_LOG=warn")
+	}
+	cmd.SysProcAttr = ownSession()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
 }

@@ -1,6 +1,7 @@
 package jobdir
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,19 +24,44 @@ var errDamaged = errors.New("damaged")
 
 // readJSON reads a whole record. An absent file is fs.ErrNotExist.
 func readJSON(path string, into any) error {
-	f, err := os.Open(path)
+	data, err := readBounded(path)
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%s is %w: %w", path, errDamaged, err)
 	}
 	return nil
+}
+
+// readLine reads the record that is line n of the file. A line without its
+// newline is damaged.
+func readLine(path string, n int, into any) error {
+	data, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if n >= len(lines) || !bytes.HasSuffix(lines[n], []byte("\n")) {
+		return fmt.Errorf("%s is %w: no line %d", path, errDamaged, n+1)
+	}
+	if err := json.Unmarshal(lines[n], into); err != nil {
+		return fmt.Errorf("%s is %w: %w", path, errDamaged, err)
+	}
+	return nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return data, nil
 }
 
 // writeTemp writes v beside path, so that the link or rename that follows
@@ -63,10 +89,10 @@ func writeTemp(path string, v any, durable bool) (temp string, err error) {
 	return f.Name(), nil
 }
 
-// createOnce makes path with v in it, or answers ErrExists. Of any number of
+// createOnce makes path with v in it, durably, or answers ErrExists. Of any number of
 // callers exactly one makes it: link(2) never replaces.
-func createOnce(path string, v any, durable bool) error {
-	temp, err := writeTemp(path, v, durable)
+func createOnce(path string, v any) error {
+	temp, err := writeTemp(path, v, true)
 	if err != nil {
 		return err
 	}
@@ -80,9 +106,9 @@ func createOnce(path string, v any, durable bool) error {
 	return nil
 }
 
-// replace makes path hold v, whatever was there.
-func replace(path string, v any, durable bool) error {
-	temp, err := writeTemp(path, v, durable)
+// replace makes path hold v, durably, whatever was there.
+func replace(path string, v any) error {
+	temp, err := writeTemp(path, v, true)
 	if err != nil {
 		return err
 	}

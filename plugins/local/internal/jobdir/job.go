@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -18,23 +19,26 @@ const createTries = 3
 // returned, so that a caller can compare the request digest.
 func (s State) Create(j Job, m Meta) (held Meta, created bool, err error) {
 	m.Format, m.Key = Format, j.Key
-	if err := s.makeDirs(j, m.RunToken); err != nil {
+	if err := s.makeDirs(j); err != nil {
 		return Meta{}, false, err
 	}
-	// The token's entry comes first: dying in between leaves an entry without
-	// a job, which a reader passes over. The other order would leave a job
-	// that nobody finds by its token.
-	entry, err := os.OpenFile(filepath.Join(s.Token(m.RunToken), j.Key), os.O_CREATE|os.O_WRONLY, 0o600)
+	// Not durable yet: MarkStarted does that, in one go with the rest.
+	temp, err := writeTemp(j.Meta(), m, false)
 	if err != nil {
 		return Meta{}, false, err
 	}
-	entry.Close()
+	defer os.Remove(temp)
+	// The token's entry comes first: dying in between leaves an entry without
+	// a job, which a reader passes over. The other order would leave a job
+	// that nobody finds by its token.
+	if err := os.Link(temp, s.tokenEntry(m.RunToken, j.Key)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Meta{}, false, err
+	}
 	for range createTries {
-		// Not durable yet: MarkStarted does that, in one go with the rest.
-		switch err := createOnce(j.Meta(), m, false); {
+		switch err := os.Link(temp, j.Meta()); {
 		case err == nil:
 			return m, true, nil
-		case !errors.Is(err, ErrExists):
+		case !errors.Is(err, fs.ErrExist):
 			return Meta{}, false, err
 		}
 		held, err = j.ReadMeta()
@@ -51,21 +55,23 @@ func (s State) Create(j Job, m Meta) (held Meta, created bool, err error) {
 
 // makeDirs makes the directories of a job. The ones above all jobs are made
 // once, and then also synced.
-func (s State) makeDirs(j Job, token string) error {
-	if _, err := os.Stat(s.Jobs()); errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(s.Jobs(), 0o700); err != nil {
-			return err
+func (s State) makeDirs(j Job) error {
+	err := os.Mkdir(j.Dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, dir := range []string{s.Jobs(), s.Tokens()} {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
 		}
 		if err := syncAll(s.root, filepath.Dir(s.root)); err != nil {
 			return err
 		}
+		err = os.Mkdir(j.Dir, 0o700)
 	}
-	for _, dir := range []string{j.Dir, s.Token(token)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // ReadMeta reads who the job is; fs.ErrNotExist = there is no such job. A
@@ -87,9 +93,10 @@ func (j Job) ReadMeta() (Meta, error) {
 	return m, nil
 }
 
-// Keys lists the keys that were ever created for a run token.
+// Keys lists the keys that were ever created for a run token. It reads the
+// names of all jobs, so it is for the search by token alone.
 func (s State) Keys(token string) ([]string, error) {
-	entries, err := os.ReadDir(s.Token(token))
+	entries, err := os.ReadDir(s.Tokens())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -98,8 +105,8 @@ func (s State) Keys(token string) ([]string, error) {
 	}
 	var keys []string
 	for _, e := range entries {
-		if validKey(e.Name()) {
-			keys = append(keys, e.Name())
+		if key, ok := strings.CutPrefix(e.Name(), s.tokenPrefix(token)); ok && validKey(key) {
+			keys = append(keys, key)
 		}
 	}
 	return keys, nil
@@ -136,25 +143,35 @@ func (s State) MarkStarted(j Job, v Started) error {
 
 // ReadStarted reads the point of no return. A file cut short by a power cut
 // still counts as started, with nothing known about it.
-func (j Job) ReadStarted() (Started, error) {
-	var v Started
-	err := readJSON(j.Started(), &v)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return v, err
-	}
-	if _, serr := os.Stat(j.Started()); serr == nil {
+func (j Job) ReadStarted() (v Started, err error) {
+	err = readLine(j.Started(), 0, &v)
+	if errors.Is(err, errDamaged) {
 		return Started{}, nil
 	}
 	return v, err
 }
 
-// WriteChild records the step's process. It needs no sync: after a power cut
-// the process is gone anyway.
-func (j Job) WriteChild(c Child) error { return replace(j.Child(), c, false) }
+// WriteChild records the step's process, once, behind MarkStarted. It needs no
+// sync: after a power cut the process is gone anyway.
+func (j Job) WriteChild(c Child) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(j.Started(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
 
 // ReadChild reads the step's process; fs.ErrNotExist = not known.
 func (j Job) ReadChild() (c Child, err error) {
-	err = readJSON(j.Child(), &c)
+	err = readLine(j.Started(), 1, &c)
 	if errors.Is(err, errDamaged) {
 		return Child{}, fs.ErrNotExist
 	}
@@ -168,7 +185,7 @@ func (j Job) WriteCancel(c Cancel) error {
 		c.Force = c.Force || old.Force
 		c.At = old.At
 	}
-	return replace(j.Cancel(), c, true)
+	return replace(j.Cancel(), c)
 }
 
 // ReadCancel reads the wish to end the job; fs.ErrNotExist = there is none.
@@ -183,7 +200,7 @@ func (j Job) WriteExit(e Exit) error {
 	if e.EndedAt.IsZero() {
 		e.EndedAt = time.Now().UTC()
 	}
-	if err := createOnce(j.Exit(), e, true); err != nil {
+	if err := createOnce(j.Exit(), e); err != nil {
 		return err
 	}
 	return syncAll(j.Dir)
@@ -213,9 +230,7 @@ func (s State) Remove(j Job) error {
 	}
 	err = nil
 	if merr == nil {
-		token := s.Token(meta.RunToken)
-		os.Remove(filepath.Join(token, j.Key))
-		os.Remove(token) // fails while another attempt is there
+		os.Remove(s.tokenEntry(meta.RunToken, j.Key))
 	}
 	// With what earlier calls left that died before this line.
 	left, _ := filepath.Glob(filepath.Join(s.Jobs(), ".gone-*"))

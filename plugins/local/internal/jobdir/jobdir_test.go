@@ -104,7 +104,30 @@ func TestAfterAPowerCut(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, v.Started)
 		assert.Empty(t, v.Started.Boot)
+		assert.Nil(t, v.Child)
 	})
+}
+
+func TestChild(t *testing.T) {
+	s, j := newJob(t)
+	_, err := j.ReadChild()
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, _, err = s.Create(j, Meta{})
+	require.NoError(t, err)
+	require.NoError(t, s.MarkStarted(j, Started{Place: Place{Boot: "b"}}))
+	_, err = j.ReadChild()
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, j.WriteChild(Child{PID: 17, Ticks: 1 << 60}))
+	v, err := j.View()
+	require.NoError(t, err)
+	assert.Equal(t, "b", v.Started.Boot)
+	assert.Equal(t, 17, v.Child.PID)
+	assert.EqualValues(t, 1<<60, v.Child.Ticks)
+	info, err := os.Stat(j.Started())
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(j.Started(), info.Size()-1))
+	_, err = j.ReadChild()
+	require.ErrorIs(t, err, fs.ErrNotExist, "a line without its end is none")
 }
 
 func TestNewerFormatIsRefused(t *testing.T) {
@@ -155,7 +178,9 @@ func TestRemove(t *testing.T) {
 	left, err := os.ReadDir(s.Jobs())
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	assert.NoDirExists(t, s.Token("token"))
+	left, err = os.ReadDir(s.Tokens())
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 // A lock is of a process, so the other one here is a real one.

@@ -22,11 +22,18 @@ func (s State) Root() string { return s.root }
 // Jobs holds one directory per key.
 func (s State) Jobs() string { return filepath.Join(s.root, "jobs") }
 
-// Token holds one empty file per attempt of the run token, named by its key.
-// A token is any string, so its hash names the directory.
-func (s State) Token(token string) string {
+// Tokens finds the attempts of a run token: one entry per job, named by the
+// hash of its token (which may be any string) and its key. An entry is a second
+// name of the job's meta.json, because a file of its own costs more.
+func (s State) Tokens() string { return filepath.Join(s.root, "tokens") }
+
+func (s State) tokenPrefix(token string) string {
 	sum := sha256.Sum256([]byte("stephost-local/token|" + token))
-	return filepath.Join(s.root, "tokens", hex.EncodeToString(sum[:16]))
+	return hex.EncodeToString(sum[:16]) + "-"
+}
+
+func (s State) tokenEntry(token, key string) string {
+	return filepath.Join(s.Tokens(), s.tokenPrefix(token)+key)
 }
 
 // Job is the job of a key. It fails when key is none (26 characters of
@@ -55,18 +62,14 @@ type Job struct {
 
 // Meta and its neighbours are the files that the package comment lists.
 func (j Job) Meta() string    { return filepath.Join(j.Dir, "meta.json") }
-func (j Job) Lock() string    { return filepath.Join(j.Dir, "lock") }
+func (j Job) Lock() string    { return filepath.Join(j.Dir, "runner.lock") }
 func (j Job) Started() string { return filepath.Join(j.Dir, "started") }
-func (j Job) Child() string   { return filepath.Join(j.Dir, "child.json") }
 func (j Job) Cancel() string  { return filepath.Join(j.Dir, "cancel.json") }
 func (j Job) Control() string { return filepath.Join(j.Dir, "control") }
 func (j Job) Exit() string    { return filepath.Join(j.Dir, "exit.json") }
 func (j Job) Logs() string    { return filepath.Join(j.Dir, "log") }
 func (j Job) Output() string  { return filepath.Join(j.Dir, "output") }
 func (j Job) Work() string    { return filepath.Join(j.Dir, "work") }
-
-// RunnerLog gets what the runner itself prints, a panic above all.
-func (j Job) RunnerLog() string { return filepath.Join(j.Dir, "runner.log") }
 
 // Stream is the log file of "stdout" or "stderr", Times the index of when its
 // bytes were read, and Pipe the pipe that the step writes to.

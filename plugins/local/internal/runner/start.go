@@ -35,7 +35,7 @@ func Start(ctx context.Context, j jobdir.Job, spec *Spec) (Report, error) {
 			return Report{}, err
 		}
 	}
-	stderr, err := os.OpenFile(j.RunnerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	stderr, err := os.OpenFile(j.Lock(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Report{}, err
 	}
@@ -86,7 +86,7 @@ func readReport(ctx context.Context, answer *os.File) (Report, error) {
 	}
 	var r Report
 	if err := json.Unmarshal(data, &r); err != nil {
-		return Report{}, errors.New("the runner ended without a word; its own log is runner.log in the job's directory")
+		return Report{}, errors.New("the runner ended without a word; what it printed is in runner.lock in the job's directory")
 	}
 	return r, nil
 }

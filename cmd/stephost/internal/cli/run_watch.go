@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/runs/spool"
+)
+
+const (
+	// statusPoll is how often a viewer asks the store for the status: the
+	// notices go to the owner only.
+	statusPoll = 500 * time.Millisecond
+	// readerBound is how long a command that a signal ended waits for a terminal
+	// or pipe that takes nothing.
+	readerBound = 10 * time.Second
+)
+
+// watchOptions say how a run is watched.
+type watchOptions struct {
+	session *host.Session
+	run     *runs.Run
+	name    string // for the status
+	policy  policy
+	// log tells what is shown of the log; nil shows none.
+	log *logOptions
+	// detach: the run goes to the follower as soon as the backend has it.
+	detach     bool
+	resultFile string
+}
+
+// watch is a command's view of a run until its end: it drives the run or looks
+// on, shows log and status, and obeys signals.
+type watch struct {
+	a         *app
+	o         watchOptions
+	id, token string
+	screen    *screen
+	stopWait  context.CancelFunc
+
+	mu           sync.Mutex
+	session      *host.Session
+	cancelSignal os.Signal // a cancel was stored for it
+	cancelAt     time.Time
+	leaving      os.Signal // this process lets go for it
+}
+
+// watch runs until the run is over, or this process leaves it; then the outcome
+// is printed and the exit code set.
+func (a *app) watch(signals *interrupts, o watchOptions) {
+	w := &watch{a: a, o: o, id: o.run.ID, token: o.run.Token, session: o.session, screen: newScreen(a, o.name)}
+	a.notify = w.screen.notice
+	waiting, stop := context.WithCancel(context.Background())
+	defer stop()
+	w.stopWait = stop
+
+	hard, abandon := context.WithCancel(context.Background())
+	defer abandon()
+	soft, ended := context.WithCancel(context.Background())
+	defer ended()
+	var side sync.WaitGroup
+	logs := make(chan error, 1)
+	if o.log == nil {
+		logs <- nil
+	} else {
+		side.Go(func() { logs <- w.copyLog(hard, soft) })
+	}
+	side.Go(func() { w.pollStatus(soft) })
+	signals.handOver(w.signalled)
+
+	r, err := w.wait(waiting)
+	leaving, cancelled := w.signals()
+	res := w.result(r, err, leaving, cancelled)
+	if leaving != nil {
+		abandon()
+	}
+	// The file first: whoever reads it must not depend on who reads the log.
+	fileErr := writeResult(o.resultFile, res)
+	ended()
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		side.Wait()
+		if e := <-logs; e != nil && !errors.Is(e, context.Canceled) {
+			w.screen.warn("the log could not be read to its end: " + e.Error())
+		}
+		w.screen.close()
+		w.outcome(r, err, res)
+		if fileErr != nil {
+			a.problem(fileErr)
+		}
+	}()
+	var late <-chan time.Time
+	if leaving != nil || cancelled != nil {
+		late = time.After(readerBound)
+	}
+	select {
+	case <-finished:
+	case <-late:
+	}
+	a.exit = res.Exit
+}
+
+func (w *watch) signals() (leaving, cancelled os.Signal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.leaving, w.cancelSignal
+}
+
+// joined is this process's present part in the run.
+func (w *watch) joined() *host.Session {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.session
+}
+
+// wait waits for the run. A detached launch ends with the handing over, unless
+// the run is over by then or is being cancelled.
+func (w *watch) wait(ctx context.Context) (*runs.Run, error) {
+	r, err := w.o.session.Wait(ctx)
+	if !w.o.detach || err != nil || r == nil || r.State == runs.Closed {
+		return r, err
+	}
+	if _, cancelled := w.signals(); cancelled == nil && r.Verdict == nil {
+		return r, nil
+	}
+	s, err := w.a.h.Attach(ctx, w.id, host.SessionOptions{})
+	if err != nil {
+		return r, err
+	}
+	w.mu.Lock()
+	w.session = s
+	w.mu.Unlock()
+	return s.Wait(ctx)
+}
+
+// copyLog copies the log from its start.
+func (w *watch) copyLog(hard, soft context.Context) error {
+	reader, err := w.o.session.Log(hard, spool.ReadOptions{Follow: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reader.Close() }()
+	return newLogCopy(w.screen, reader, *w.o.log, soft).run(hard, true)
+}
+
+// pollStatus shows the status of a run that another process drives.
+func (w *watch) pollStatus(ctx context.Context) {
+	tick := time.NewTicker(statusPoll)
+	defer tick.Stop()
+	var seen int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if w.driving() {
+			continue
+		}
+		store, err := w.a.h.Runs(ctx)
+		if err != nil {
+			return
+		}
+		r, err := store.Run(ctx, w.id)
+		if err != nil {
+			continue
+		}
+		if at := r.UpdatedAt.UnixNano(); at != seen {
+			seen = at
+			w.screen.notice(noticeOf(r))
+		}
+	}
+}
+
+// result is the outcome as data. A process that leaves hands the run over first.
+func (w *watch) result(r *runs.Run, err error, leaving, cancelled os.Signal) host.Result {
+	if r == nil {
+		r = w.o.run
+	}
+	if leaving != nil && r.State != runs.Closed {
+		res := host.ResultOf(r, nil, 0)
+		res.Class, res.Exit = classDetached, signalExit(leaving)
+		res.CancelUnconfirmed = cancelled != nil
+		res.Next = "come back with `stephost run attach " + w.id + "`"
+		if !w.viewing(leaving) {
+			if text := w.a.handOver(w.id); text != "" {
+				res.Error = text
+				res.Next = "go on with `stephost run recover " + w.id + "`"
+			}
+		}
+		return res
+	}
+	if w.o.detach && err == nil && r.Verdict == nil {
+		res := host.ResultOf(r, nil, 0)
+		res.Class, res.Exit = classDetached, 0
+		res.Next = "come back with `stephost run attach " + w.id + "`"
+		if text := w.a.handOver(w.id); text != "" {
+			res.Error = text
+			res.Next = "go on with `stephost run recover " + w.id + "`"
+		}
+		return res
+	}
+	return host.ResultOf(r, err, signalExit(cancelled))
+}
+
+// classDetached is the class of a result of which the run goes on.
+const classDetached = "detached"
+
+// viewing tells whether a signal made a viewer leave.
+func (w *watch) viewing(s os.Signal) bool {
+	if w.o.policy.viewer {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
+	defer cancel()
+	store, err := w.a.h.Runs(ctx)
+	if err != nil {
+		return false
+	}
+	// The claim was given back: whoever owns it now is somebody else.
+	r, err := store.Run(ctx, w.id)
+	return err == nil && r.OwnerID != ""
+}
+
+// outcome prints how it ended.
+func (w *watch) outcome(r *runs.Run, err error, res host.Result) {
+	a := w.a
+	if a.json() {
+		_ = a.encode(resultLine{Result: res, Diagnostics: a.jsonDiagnostics(err)})
+		return
+	}
+	if res.Class == classDetached {
+		a.left(w.o, res)
+		return
+	}
+	if r != nil && r.Verdict != nil {
+		a.say("%s", outcomeText(a.stderr, r, time.Now()))
+	}
+	if err != nil {
+		a.problem(err)
+	}
+}
+
+// left says what goes on and how to come back.
+func (a *app) left(o watchOptions, res host.Result) {
+	if o.detach && res.Exit == 0 {
+		// What was asked for: the ID alone on stdout, for scripts.
+		_, _ = a.stdout.Write([]byte(res.Run + "\n"))
+	}
+	switch {
+	case o.policy.viewer:
+		a.say("Run %s goes on without this viewer.", res.Run)
+	case res.Error != "":
+		a.say("Run %s goes on at the backend, but nobody keeps its timeouts, retries and log: %s", res.Run, res.Error)
+	case res.CancelUnconfirmed:
+		a.say("Run %s is being cancelled in the background.", res.Run)
+	default:
+		a.say("Run %s (token %s) goes on in the background.", res.Run, res.Token)
+	}
+	a.say("%s %s; cancel with `stephost run cancel %s`.", paint(a.stderr, bold, "Next:"), res.Next, res.Run)
+}
+
+// failed ends a streaming command that has no run: the error and, for programs,
+// a result.
+func (a *app) failed(err error, resultFile string, s os.Signal) error {
+	res := host.ResultOf(nil, err, 0)
+	res.Class = string(host.Problem(err).Class)
+	if res.Class == "" {
+		res.Class = string(problem.Config)
+	}
+	if s != nil {
+		res.Class, res.Error, res.Next, res.Exit = string(problem.Cancelled), "ended by "+signalName(s)+" before there was a run", "", signalExit(s)
+	}
+	fileErr := writeResult(resultFile, res)
+	switch {
+	case a.json():
+		_ = a.encode(resultLine{Result: res, Diagnostics: a.jsonDiagnostics(err)})
+	case s != nil:
+		a.say("Ended by %s; nothing was launched.", signalName(s))
+	default:
+		a.problem(err)
+	}
+	a.exit = res.Exit
+	return fileErr
+}
+
+// streamWarnings shows warnings about what was written, in the shape of a stream.
+func (a *app) streamWarnings(diags hcl.Diagnostics) {
+	if len(diags) == 0 {
+		return
+	}
+	if a.json() {
+		_ = a.encode(noticeLine{Version: streamVersion, Type: "notice", Level: "warning", Diagnostics: a.h.Sources().JSON(diags)})
+		return
+	}
+	a.diagnostics(diags)
+}

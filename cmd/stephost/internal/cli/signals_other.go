@@ -1,0 +1,12 @@
+//go:build !unix
+
+package cli
+
+import (
+	"os"
+	"syscall"
+)
+
+func handledSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
+
+func isPipe(os.Signal) bool { return false }
