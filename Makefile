@@ -11,7 +11,7 @@
 GO       ?= go
 BIN      := bin
 TOOLS    := $(CURDIR)/$(BIN)/tools
-BUILD    := $(GO) build -trimpath -ldflags "-s -w"
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 PLUGINS  := $(notdir $(wildcard plugins/*))
 MODULES  := . $(addprefix ./plugins/,$(PLUGINS))
 FUZZTIME ?= 60s

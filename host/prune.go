@@ -63,7 +63,35 @@ func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 		}
 		out = append(out, p)
 	}
-	return out, nil
+	if o.DryRun {
+		return out, nil
+	}
+	return out, h.tidy(ctx, store)
+}
+
+// tidy finishes what killed processes left half done: logs that were not
+// compressed, directories of runs that were deleted, artifacts that neither a
+// record nor a run pins.
+func (h *Host) tidy(ctx context.Context, store *runs.Store) error {
+	if _, err := store.Sweep(ctx); err != nil {
+		return err
+	}
+	left, err := store.List(ctx, runs.Filter{})
+	if err != nil {
+		return err
+	}
+	pinned := map[string]bool{}
+	for _, r := range left {
+		pinned[r.Pin.ArtifactSHA256] = true
+		if r.State != runs.Closed {
+			continue
+		}
+		if err := spool.Compact(ctx, store.LogDir(r.ID)); err != nil {
+			return err
+		}
+	}
+	_, err = h.registry.Prune(ctx, func(sha256 string) bool { return pinned[sha256] })
+	return err
 }
 
 func treeSize(dir string) (n int64) {

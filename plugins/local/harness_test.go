@@ -31,6 +31,13 @@ import (
 // hang is longer than anything here takes, on any machine.
 const hang = time.Minute
 
+// A program with the race detector sleeps for a second when it ends; the steps
+// of these tests must not.
+const (
+	noRaceSleep      = "GORACE"
+	noRaceSleepValue = "atexit_sleep_ms=0"
+)
+
 // harness is the flavor behind its real contract.
 type harness struct {
 	t      testing.TB
@@ -98,7 +105,7 @@ func keyOf(token string, attempt int) string {
 func (h *harness) step(token, mode string, args ...string) *operatorv1.Step {
 	return &operatorv1.Step{
 		RunId: "run-" + token, RunToken: token, Attempt: 1, Key: keyOf(token, 1), Name: "train",
-		Argv: append([]string{h.self}, args...), Env: map[string]string{stepMode: mode},
+		Argv: append([]string{h.self}, args...), Env: map[string]string{stepMode: mode, noRaceSleep: noRaceSleepValue},
 		Settings: &operatorv1.Values{Json: []byte(`{"best_effort":false}`)},
 	}
 }

@@ -29,7 +29,7 @@ const deaths = 25
 // submitter is a plugin process that does one Submit and then waits for its
 // end: what the test kills.
 func submitter() int {
-	env := map[string]string{stepMode: os.Getenv("SUBMIT_MODE"), "WITNESS": os.Getenv("WITNESS")}
+	env := map[string]string{stepMode: os.Getenv("SUBMIT_MODE"), "WITNESS": os.Getenv("WITNESS"), noRaceSleep: noRaceSleepValue}
 	_, err := newLocal().Submit(context.Background(), Config{StateDir: os.Getenv("SUBMIT_STATE")}, &pluginsdk.Step{
 		RunID: "run-" + os.Getenv("SUBMIT_TOKEN"), Token: os.Getenv("SUBMIT_TOKEN"), Key: keyOf(os.Getenv("SUBMIT_TOKEN"), 1),
 		Attempt: 1, Argv: []string{os.Args[0], os.Getenv("SUBMIT_ARG")}, Env: env, RequestDigest: digest(),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/registry"
@@ -19,7 +20,7 @@ import (
 )
 
 func (a *app) flavorCommand() *cobra.Command {
-	return a.group("flavor", "Flavors: kinds of places to run a step.", cobra.Command{
+	return a.group("flavor", "Flavors: kinds of places to run a step", cobra.Command{
 		Long: `A flavor is a kind of place to run a step: a manifest (flavor.hcl) and an
 implementation, the plugin. What came with stephost works at once; others are
 registered, which pins what will be executed. Nothing here runs a plugin.`,
@@ -80,7 +81,7 @@ func itemOfFlavor(f *registry.Flavor) flavorItem {
 func (a *app) flavorRegister() *cobra.Command {
 	var o registry.RegisterOptions
 	var all bool
-	c := command("register PATH", "Make a flavor known and pin its implementation.", cobra.Command{
+	c := command("register PATH", "Make a flavor known and pin its implementation", cobra.Command{
 		Long: `Registers the flavor at PATH: a plugin (a file, with its manifest inside or
 beside it), a directory with a flavor.hcl, or a manifest alone (then operators
 and files can be checked, but nothing launched). The implementation is copied
@@ -176,7 +177,7 @@ func (a *app) registerAll(ctx context.Context, r *registry.Registry, at home.Hom
 		return []string{ok[i].Flavor.Ref(), ok[i].Path}
 	})
 	if failed > 0 && err == nil {
-		a.exit = exitStephost
+		a.exit = host.ExitStephost
 	}
 	return err
 }
@@ -192,7 +193,7 @@ func registeredOnly(all []registry.Registration) []registry.Registration {
 }
 
 func (a *app) flavorList() *cobra.Command {
-	return command("list", "List the flavors that are here.", cobra.Command{
+	return command("list", "List the flavors that are here", cobra.Command{
 		Aliases: []string{"ls"},
 		Long: `Lists every known version of every flavor.
 
@@ -240,7 +241,7 @@ func (a *app) flavorList() *cobra.Command {
 }
 
 func (a *app) flavorVerify() *cobra.Command {
-	return command("verify [NAME[@VERSION]]", "Compare every byte with what was pinned.", cobra.Command{
+	return command("verify [NAME[@VERSION]]", "Compare every byte with what was pinned", cobra.Command{
 		Args: arguments(0, "a flavor"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := a.host()
@@ -266,7 +267,7 @@ func (a *app) flavorVerify() *cobra.Command {
 				items[i] = verified{Name: v.Flavor.Name, Version: v.Flavor.Version, OK: v.Err == nil}
 				if v.Err != nil {
 					items[i].Error = v.Err.Error()
-					a.exit = exitStephost
+					a.exit = host.ExitStephost
 				}
 			}
 			err = a.items(items, len(all), "Nothing is pinned yet.", []string{"FLAVOR", "RESULT"}, func(i int) []string {
@@ -287,7 +288,7 @@ func (a *app) flavorVerify() *cobra.Command {
 }
 
 func (a *app) flavorDelete() *cobra.Command {
-	return command("delete NAME[@VERSION]", "Forget a flavor and remove its implementation.", cobra.Command{
+	return command("delete NAME[@VERSION]", "Forget a flavor and remove its implementation", cobra.Command{
 		Aliases: []string{"rm"},
 		Long:    "Forgets a version of a flavor and removes its pinned implementation. Refused while an operator or a run needs it.",
 		Args:    arguments(1, "a flavor"),

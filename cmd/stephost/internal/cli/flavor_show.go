@@ -73,7 +73,7 @@ func defaultText(at *schema.Attribute) string {
 }
 
 func (a *app) flavorDescribe() *cobra.Command {
-	return command("describe NAME[@VERSION]", "Say what a flavor is, takes and promises.", cobra.Command{
+	return command("describe NAME[@VERSION]", "Say what a flavor is, takes and promises", cobra.Command{
 		Aliases: []string{"show"},
 		Args:    arguments(1, "a flavor"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -183,6 +183,9 @@ func attributeUsage(at *schema.Attribute) string {
 	if at.Sensitive {
 		parts = append(parts, "Sensitive: env:NAME, @FILE or another source, never the value itself.")
 	}
+	if len(at.Aliases) > 0 {
+		parts = append(parts, "Also called "+strings.Join(at.Aliases, ", ")+".")
+	}
 	if at.Deprecated != "" {
 		parts = append(parts, "Deprecated: "+at.Deprecated)
 	}
@@ -219,7 +222,7 @@ func (a *app) manifestOf(ctx context.Context, ref string) (*manifest.Manifest, e
 }
 
 func (a *app) flavorDocs() *cobra.Command {
-	return command("docs [NAME|FILE]", "Write a flavor's page, in Markdown.", cobra.Command{
+	return command("docs [NAME|FILE]", "Write a flavor's page, in Markdown", cobra.Command{
 		Long: "Writes the page of a known flavor, or of the plugin, directory or manifest at a path (here, when none is given).",
 		Args: arguments(0, "a flavor or a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -242,7 +245,7 @@ func (a *app) flavorDocs() *cobra.Command {
 
 func (a *app) flavorSchema() *cobra.Command {
 	format := "json-schema"
-	c := command("schema NAME|FILE", "Write a flavor's config and settings as a JSON Schema.", cobra.Command{
+	c := command("schema NAME|FILE", "Write a flavor's config and settings as a JSON Schema", cobra.Command{
 		Args: arguments(1, "a flavor or a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := a.manifestOf(cmd.Context(), args[0])
@@ -264,7 +267,7 @@ func (a *app) flavorSchema() *cobra.Command {
 }
 
 func (a *app) flavorStamp() *cobra.Command {
-	return command("stamp FILE...", "Renew the header line of manifests, after a change (for authors).", cobra.Command{
+	return command("stamp FILE...", "Renew the header line of manifests, after a change (for authors)", cobra.Command{
 		Long: `Checks each manifest and writes its first line anew: length and hash, by which
 it is found inside a plugin that embeds it. A file that is right is not touched.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -331,7 +334,7 @@ func replaceFile(path string, data []byte) error {
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	t, err := os.CreateTemp(filepath.Dir(path), ".stamp-*")
+	t, err := os.CreateTemp(filepath.Dir(path), ".stephost-*")
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,23 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
+// warn prints a sentence that a person should see, to stderr. JSON documents
+// carry warnings themselves.
+func (a *app) warn(text string) {
+	if !a.json() {
+		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Warning:"), text)
+	}
+}
+
+// done says what a command has done.
+func (a *app) done(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	return a.item(map[string]string{"done": text}, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, text)
+		return err
+	})
+}
+
 // problem prints an error: diagnostics with their snippets, everything else
 // with its subject and what to do next. With --output json it is a document on
 // stdout.

@@ -25,7 +25,7 @@ const (
 func (a *app) root() *cobra.Command {
 	cobra.EnableCommandSorting = false
 	var version bool
-	root := command("stephost", "Run one step of a pipeline somewhere better suited.", cobra.Command{
+	root := command("stephost", "Run one step of a pipeline somewhere better suited", cobra.Command{
 		Args: a.unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if version {
@@ -43,6 +43,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.VarP(&choice{to: &a.output, of: []string{"text", "json"}}, "output", "o", "what stdout is for: text or json")
 	f.StringVarP(&a.dir, "chdir", "C", "", "look for the project, and for relative paths, in this directory")
+	annotate(f, "chdir", placeholderKey, "DIR")
 	f.BoolVar(&a.unsafeStore, "unsafe-store", false, "accept a store of runs on a network file system")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 

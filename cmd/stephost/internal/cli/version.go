@@ -29,7 +29,7 @@ type versions struct {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return command("version", "Print the versions of stephost, the contract and the SDK.", cobra.Command{
+	return command("version", "Print the versions of stephost, the contract and the SDK", cobra.Command{
 		Args: arguments(0),
 		RunE: func(*cobra.Command, []string) error { return a.showVersion() },
 	})

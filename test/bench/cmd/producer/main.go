@@ -3,12 +3,11 @@
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-
-	"bufio"
 
 	"github.com/stephost/stephost/test/bench/internal/lines"
 )

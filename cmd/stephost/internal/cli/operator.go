@@ -1,0 +1,442 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/project"
+	"github.com/stephost/stephost/host/registry"
+	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/schema"
+)
+
+func (a *app) operatorCommand() *cobra.Command {
+	flavors := a.flavorCommand()
+	flavors.Hidden = true // the name that other hosts gave it: step-operator flavor
+	return a.group("operator", "Operators: flavors with a name and a configuration", cobra.Command{
+		Aliases: []string{"step-operator"},
+		Long: `An operator is a flavor with a name and its configuration: what a step names. It
+is stored in stephost's home as HCL that you can read and edit, or written in
+stephost.hcl, where it hides a stored one of the same name.`,
+		Example: `  stephost operator register here --flavor=local
+  stephost operator list
+  stephost operator describe here
+  stephost operator default here`,
+	}, a.operatorRegister(), a.operatorApply(), a.operatorList(), a.operatorDescribe(), a.operatorUpdate(), a.operatorRename(),
+		a.operatorCopy(), a.operatorDelete(), a.operatorDefault(), flavors)
+}
+
+// operatorItem is an operator in JSON output.
+type operatorItem struct {
+	Name   string `json:"name"`
+	Flavor string `json:"flavor,omitempty"`
+	// Where is "registered" or "project".
+	Where   string `json:"where"`
+	Default bool   `json:"default"`
+	// Hidden: a project's operator has the same name.
+	Hidden   bool        `json:"hidden,omitempty"`
+	File     string      `json:"file,omitempty"`
+	Error    string      `json:"error,omitempty"`
+	Values   []valueItem `json:"values,omitempty"`
+	Deferred []string    `json:"checked_at_launch,omitempty"`
+	Warnings []string    `json:"warnings,omitempty"`
+}
+
+// valueItem is one value of an operator, or of a planned step.
+type valueItem struct {
+	Name   string `json:"name"`
+	Value  string `json:"value,omitempty"` // as HCL
+	Origin string `json:"origin"`
+}
+
+func itemOfOperator(o *registry.Operator) operatorItem {
+	out := operatorItem{Name: o.Name, Flavor: o.Flavor, Where: "registered", Default: o.Default, File: o.File}
+	if o.Err != nil {
+		out.Error = problem.Bound(o.Err.Error(), 2000)
+	}
+	return out
+}
+
+func (a *app) operatorList() *cobra.Command {
+	return command("list", "List operators, registered ones and the project's", cobra.Command{
+		Aliases: []string{"ls"},
+		Args:    arguments(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			stored, err := h.Registry().Operators(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p, _, perr := h.Project(cmd.Context(), a.project())
+			items := []operatorItem{}
+			if perr == nil {
+				for _, name := range p.OperatorOrder {
+					o := p.Operators[name]
+					items = append(items, operatorItem{Name: name, Flavor: o.Flavor, Where: "project", Default: o.DefaultOperator, File: o.File})
+				}
+			}
+			projectDefault := perr == nil && p.DefaultOperator() != nil
+			for _, o := range stored {
+				item := itemOfOperator(o)
+				item.Hidden = perr == nil && p.Operators[o.Name] != nil
+				item.Default = item.Default && !projectDefault
+				items = append(items, item)
+			}
+			none := "There is no operator yet.\nNext: stephost operator register here --flavor=local"
+			err = a.items(items, len(items), none, []string{"OPERATOR", "FLAVOR", "WHERE", "NOTE"}, func(i int) []string {
+				return operatorRow(items[i])
+			})
+			if perr != nil {
+				a.warn("the project's operators are not listed: its files cannot be read; see `stephost validate`")
+			}
+			return err
+		},
+	})
+}
+
+func operatorRow(o operatorItem) []string {
+	var notes []string
+	if o.Default {
+		notes = append(notes, "default")
+	}
+	if o.Hidden {
+		notes = append(notes, "hidden by the project's")
+	}
+	where := "registered"
+	if o.Where == "project" {
+		where = o.File
+	}
+	if o.Error != "" {
+		notes = append(notes, "unusable: see stephost operator describe "+o.Name)
+	}
+	return []string{o.Name, o.Flavor, where, strings.Join(notes, ", ")}
+}
+
+func (a *app) operatorDescribe() *cobra.Command {
+	return command("describe NAME", "Show an operator's values and where each comes from", cobra.Command{
+		Aliases: []string{"show"},
+		Args:    arguments(1, "the NAME of an operator"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			p, _, err := h.Project(cmd.Context(), a.project())
+			if err != nil {
+				p = nil // a broken project must not hide what is registered
+			}
+			sel, err := h.SelectOperator(cmd.Context(), p, args[0], schema.StageOperator)
+			if err != nil {
+				return err
+			}
+			return a.describeOperator(cmd.Context(), h, sel)
+		},
+	})
+}
+
+func (a *app) describeOperator(ctx context.Context, h *host.Host, sel *host.OperatorSelection) error {
+	item := operatorItem{Name: sel.Operator.Name, Flavor: sel.Operator.Flavor, Where: "project", File: sel.Operator.File,
+		Default: sel.Operator.DefaultOperator, Deferred: dueTexts(sel.Config.Deferred), Values: operatorValues(sel, h.Sources())}
+	if sel.Registered {
+		item.Where = "registered"
+		chosen, err := h.Registry().DefaultOperator(ctx)
+		item.Default = err == nil && chosen == item.Name
+	}
+	if a.json() {
+		item.Warnings = warningTexts(sel.Warnings)
+	} else {
+		a.diagnostics(sel.Warnings)
+	}
+	return a.item(item, func(w io.Writer) error {
+		fmt.Fprintf(w, "operator %s\n  flavor   %s\n  file     %s\n", item.Name, item.Flavor, item.File)
+		if item.Default {
+			fmt.Fprintln(w, "  default  yes")
+		}
+		fmt.Fprintln(w)
+		err := table(w, []string{"VALUE", "IS", "FROM"}, len(item.Values), func(i int) []string {
+			v := item.Values[i]
+			// The file is named above.
+			return []string{v.Name, cellText(v.Value), strings.ReplaceAll(v.Origin, item.File+":", "line ")}
+		})
+		for _, d := range item.Deferred {
+			fmt.Fprintf(w, "checked at launch: %s\n", d)
+		}
+		return err
+	})
+}
+
+// operatorValues are the values in the order of the manifest, then the defaults
+// that the operator carries for its steps.
+func operatorValues(sel *host.OperatorSelection, sources *diag.Sources) []valueItem {
+	var out []valueItem
+	for _, at := range sel.Manifest.Schema.Attributes {
+		block, values := "config.", sel.Config.Values.Config
+		if at.Kind == schema.Setting {
+			block, values = "settings.", sel.Config.Values.Settings
+		}
+		v, ok := values[at.Name]
+		if !ok {
+			continue
+		}
+		origin := sel.Config.Origins[block+at.Name]
+		if origin == "" {
+			origin = v.Origin
+		}
+		item := valueItem{Name: block + at.Name, Value: schema.Literal(v.Value), Origin: origin}
+		if at.Sensitive && v.Given {
+			// What is written is a reference: a literal would have been refused.
+			item.Value = sourceText(sources, v.Range)
+		}
+		out = append(out, item)
+	}
+	return append(out, stepDefaults(sel.Operator.Defaults, sources)...)
+}
+
+// stepDefaults are the values that the operator carries for its steps, as they
+// are written.
+func stepDefaults(b *project.Body, sources *diag.Sources) []valueItem {
+	var out []valueItem
+	add := func(path string, v *project.Value) {
+		if v != nil {
+			out = append(out, valueItem{Name: path, Value: sourceText(sources, v.Range), Origin: placeText(b.Origin, v.Range)})
+		}
+	}
+	for _, block := range []struct {
+		name   string
+		values map[string]*project.Value
+	}{{"environment", b.Environment}, {"resources", b.Resources}, {"timeouts", b.Timeouts}, {"retry", b.Retry}} {
+		for _, name := range slices.Sorted(maps.Keys(block.values)) {
+			add(block.name+"."+name, block.values[name])
+		}
+	}
+	for _, s := range b.Sources {
+		add("environment.source.path", s.Path)
+	}
+	add("env", b.Env)
+	add("secrets", b.Secrets)
+	add("labels", b.Labels)
+	add("allow_visible_secrets", b.AllowVisibleSecrets)
+	return out
+}
+
+func sourceText(sources *diag.Sources, r hcl.Range) string {
+	src := sources.Bytes(r.Filename)
+	if !r.CanSliceBytes(src) {
+		return ""
+	}
+	return strings.TrimSpace(string(r.SliceBytes(src)))
+}
+
+func placeText(origin string, r hcl.Range) string {
+	return fmt.Sprintf("%s (%s:%d)", origin, r.Filename, r.Start.Line)
+}
+
+// cellText bounds a value for a table.
+func cellText(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	const width = 60
+	if len(text) > width {
+		return problem.Bound(text, width)
+	}
+	return text
+}
+
+func (a *app) operatorApply() *cobra.Command {
+	var dry bool
+	c := command("apply FILE", "Store every operator of a file, comments and all", cobra.Command{
+		Long:    "Stores the operator blocks of a file (- is stdin), new ones and changed ones. All are checked before any is written.",
+		Example: "  stephost operator apply operators.hcl\n  generate-operators | stephost operator apply -",
+		Args:    arguments(1, "a FILE (- is stdin)"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			src, file, err := a.readSource(args[0])
+			if err != nil {
+				return err
+			}
+			texts, err := h.Registry().SplitOperators(file, src)
+			if err != nil {
+				return err
+			}
+			o := &operatorFlags{}
+			for _, really := range []bool{false, true} {
+				if really && dry {
+					break
+				}
+				for _, text := range texts {
+					var sel *host.OperatorSelection
+					op, err := h.Registry().PutOperatorText(cmd.Context(), text,
+						registry.WriteOptions{Replace: true, DryRun: !really, Check: a.checkWith(o, h, &sel)})
+					if err != nil {
+						return err
+					}
+					if really || dry {
+						o.dry = dry
+						if err := a.wrote(cmd.Context(), h, o, op, sel, "stored"); err != nil {
+							return err
+						}
+					}
+				}
+			}
+			return nil
+		},
+	})
+	c.Flags().BoolVar(&dry, "dry-run", false, "check everything, write nothing")
+	return c
+}
+
+// readSource reads a file of HCL, or stdin for "-".
+func (a *app) readSource(arg string) (src []byte, name string, err error) {
+	if arg != "-" {
+		src, err = readBounded(a.path(arg), diag.MaxSource)
+		return src, arg, err
+	}
+	src, err = io.ReadAll(io.LimitReader(a.stdin, diag.MaxSource+1))
+	if err != nil {
+		return nil, "", &problem.Error{Summary: "cannot read stdin", Err: err, Next: "name a file"}
+	}
+	return src, "stdin", nil
+}
+
+func (a *app) operatorRename() *cobra.Command {
+	return command("rename NAME NEW", "Give an operator another name", cobra.Command{
+		Aliases: []string{"mv"},
+		Args:    arguments(2, "the NAME of an operator", "its NEW name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			if _, err := h.Registry().RenameOperator(cmd.Context(), args[0], args[1]); err != nil {
+				return err
+			}
+			return a.done("operator %s is now %s", args[0], args[1])
+		},
+	})
+}
+
+func (a *app) operatorCopy() *cobra.Command {
+	return command("copy NAME NEW", "Store the same operator under a second name", cobra.Command{
+		Aliases: []string{"cp"},
+		Args:    arguments(2, "the NAME of an operator", "a NEW name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			if _, err := h.Registry().CopyOperator(cmd.Context(), args[0], args[1]); err != nil {
+				return err
+			}
+			return a.done("operator %s copied to %s", args[0], args[1])
+		},
+	})
+}
+
+func (a *app) operatorDelete() *cobra.Command {
+	return command("delete NAME", "Delete a stored operator", cobra.Command{
+		Aliases: []string{"rm"},
+		Long:    "Deletes a stored operator. Refused while a run needs it.",
+		Args:    arguments(1, "the NAME of an operator"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			var asked error
+			err = h.Registry().DeleteOperator(cmd.Context(), args[0], func(name string) bool {
+				used, err := a.inUse(cmd.Context(), runs.Filter{Operator: name})
+				asked = err
+				return used || err != nil
+			})
+			if asked != nil {
+				return asked
+			}
+			if err != nil {
+				return err
+			}
+			return a.done("operator %s deleted", args[0])
+		},
+	})
+}
+
+func (a *app) operatorDefault() *cobra.Command {
+	var unset bool
+	c := command("default [NAME]", "Say, or choose, the operator of steps that name none", cobra.Command{
+		Args: arguments(0, "the NAME of an operator"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.host()
+			if err != nil {
+				return err
+			}
+			r := h.Registry()
+			switch {
+			case unset && len(args) > 0:
+				return &problem.Error{Summary: "--unset takes no name", Next: "write `stephost operator default --unset`"}
+			case unset:
+				if err := r.SetDefaultOperator(cmd.Context(), ""); err != nil {
+					return err
+				}
+				return a.done("there is no default operator any more")
+			case len(args) == 0:
+				return a.showDefault(cmd.Context(), h)
+			}
+			if err := r.SetDefaultOperator(cmd.Context(), args[0]); err != nil {
+				return notStored(cmd.Context(), h, a.project(), args[0], err)
+			}
+			return a.done("operator %s is the default", args[0])
+		},
+	})
+	c.Flags().BoolVar(&unset, "unset", false, "have no default")
+	return c
+}
+
+// notStored explains that a project's operator is made the default in its file.
+func notStored(ctx context.Context, h *host.Host, o host.ProjectOptions, name string, err error) error {
+	p, _, perr := h.Project(ctx, o)
+	var own *problem.Error
+	if perr != nil || p.Operators[name] == nil || !errors.As(err, &own) {
+		return err
+	}
+	return &problem.Error{Operator: name, Summary: "it is the project's, in " + p.Operators[name].File, Next: "write default = true into its block"}
+}
+
+func (a *app) showDefault(ctx context.Context, h *host.Host) error {
+	p, _, err := h.Project(ctx, a.project())
+	if err != nil {
+		return err
+	}
+	var chosen *project.Operator
+	if chosen = p.DefaultOperator(); chosen != nil {
+		return a.item(operatorItem{Name: chosen.Name, Flavor: chosen.Flavor, Where: "project", Default: true, File: chosen.File}, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, chosen.Name)
+			return err
+		})
+	}
+	name, err := h.Registry().DefaultOperator(ctx)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return &problem.Error{Summary: "there is no default operator", Next: "choose one: stephost operator default NAME"}
+	}
+	return a.item(operatorItem{Name: name, Where: "registered", Default: true}, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, name)
+		return err
+	})
+}
