@@ -11,8 +11,12 @@ type row struct {
 // rows are all rows, in the order in which they run.
 func rows() []row {
 	return []row{
+		{"cli", "commands that start nothing, beside a bare Go process", benchCLI},
 		{"hello", "plugin start to first answer, by protection", benchHello},
+		{"launch", "stephost launch -- true on the local flavor, with its parts", benchLaunch},
+		{"logs", "a million lines of 200 bytes through a launch, beside a pipe", benchLogs},
 		{"memory", "many runs in one host process", benchMemory},
+		{"many", "100 runs: one host process, and 100 processes at once", benchMany},
 		{"store", "spool and store of runs (go test -bench)", benchStore},
 	}
 }

@@ -91,7 +91,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		a.completeFlags(c)
 	}
 	register := func(flag string, f cobra.CompletionFunc) {
-		if cmd.LocalFlags().Lookup(flag) != nil {
+		if cmd.Flags().Lookup(flag) != nil || cmd.PersistentFlags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, f) // an error says that it has one
 		}
 	}
@@ -229,14 +229,14 @@ func (a *app) completeOperator(cmd *cobra.Command, args []string, word string) (
 	o.defaults(f)
 	var out []string
 	f.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
 		text := "--" + f.Name
 		if f.NoOptDefVal == "" {
 			text += "="
 		}
-		out = append(out, text+"\t"+f.Usage)
+		// cobra completes those that the command has before it runs.
+		if !f.Hidden && strings.HasPrefix(text, word) && cmd.Flags().Lookup(f.Name) == nil {
+			out = append(out, text+"\t"+f.Usage)
+		}
 	})
 	return out, noFiles | cobra.ShellCompDirectiveNoSpace
 }
@@ -279,6 +279,8 @@ func (a *app) completeValue(ctx context.Context, cmd *cobra.Command, flavor, nam
 		return a.flavorNames(ctx), noFiles
 	case "flavor-version":
 		return a.versionsOf(ctx, name), noFiles
+	case "unset":
+		return a.writtenNames(ctx, name), noFiles
 	case "output":
 		return []string{"text", "json"}, noFiles
 	case "gpu-type":
@@ -311,6 +313,26 @@ func (a *app) completeValue(ctx context.Context, cmd *cobra.Command, flavor, nam
 		out = []string{"true", "false"}
 	}
 	return out, noFiles
+}
+
+// writtenNames are the values that stand in an operator's file.
+func (a *app) writtenNames(ctx context.Context, operator string) []string {
+	h, err := a.host()
+	if err != nil {
+		return nil
+	}
+	o, err := h.Registry().Operator(ctx, operator)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for path := range attributeRanges(o) {
+		if path != "flavor" {
+			out = append(out, strings.TrimPrefix(strings.TrimPrefix(path, "config."), "settings."))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (a *app) versionsOf(ctx context.Context, operator string) []string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -274,31 +275,64 @@ func (a *app) operatorApply() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := &operatorFlags{}
-			for _, really := range []bool{false, true} {
-				if really && dry {
-					break
-				}
-				for _, text := range texts {
-					var sel *host.OperatorSelection
-					op, err := h.Registry().PutOperatorText(cmd.Context(), text,
-						registry.WriteOptions{Replace: true, DryRun: !really, Check: a.checkWith(o, h, &sel)})
-					if err != nil {
-						return err
-					}
-					if really || dry {
-						o.dry = dry
-						if err := a.wrote(cmd.Context(), h, o, op, sel, "stored"); err != nil {
-							return err
-						}
-					}
-				}
-			}
-			return nil
+			return a.apply(cmd.Context(), h, file, src, texts, dry)
 		},
 	})
 	c.Flags().BoolVar(&dry, "dry-run", false, "check everything, write nothing")
 	return c
+}
+
+// apply checks all operators, then writes them.
+func (a *app) apply(ctx context.Context, h *host.Host, file string, src []byte, texts [][]byte, dry bool) error {
+	rounds := []bool{true, false}
+	if dry {
+		rounds = rounds[:1]
+	}
+	for i, checkOnly := range rounds {
+		for _, text := range texts {
+			o := &operatorFlags{dry: checkOnly}
+			var sel *host.OperatorSelection
+			check := a.checkWith(o, h, &sel)
+			op, err := h.Registry().PutOperatorText(ctx, text, registry.WriteOptions{Replace: true, DryRun: checkOnly,
+				Check: func(ctx context.Context, op *registry.Operator) error {
+					err := check(ctx, op)
+					var diags hcl.Diagnostics
+					if errors.As(err, &diags) {
+						return pointIntoFile(op, diags, file, src)
+					}
+					return err
+				}})
+			if err != nil {
+				return err
+			}
+			if i == len(rounds)-1 {
+				if err := a.wrote(ctx, h, o, op, sel, "stored"); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// pointIntoFile moves diagnostics about an operator's text to where the text
+// stands in the file that was applied.
+func pointIntoFile(op *registry.Operator, diags hcl.Diagnostics, file string, src []byte) hcl.Diagnostics {
+	at := bytes.Index(src, bytes.TrimSpace(op.Source))
+	if at < 0 {
+		return diags
+	}
+	lines := bytes.Count(src[:at], []byte("\n"))
+	for _, d := range diags {
+		for _, r := range []*hcl.Range{d.Subject, d.Context} {
+			if r != nil && r.Filename == op.File {
+				r.Filename = file
+				r.Start.Byte, r.End.Byte = r.Start.Byte+at, r.End.Byte+at
+				r.Start.Line, r.End.Line = r.Start.Line+lines, r.End.Line+lines
+			}
+		}
+	}
+	return diags
 }
 
 // readSource reads a file of HCL, or stdin for "-".

@@ -148,7 +148,7 @@ func (a *app) checkWith(o *operatorFlags, h *host.Host, out **host.OperatorSelec
 				return err
 			}
 		}
-		if missing := onlyComposed(op, diags); missing != "" {
+		if missing := onlyComposed(op, diags); missing != "" && o.flavor != "" {
 			// "Missing role" points at the composed block; the flag that named
 			// the flavor is what the person wrote.
 			h.Sources().Add("--flavor", []byte(missing))

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/stephost/stephost/host"
@@ -107,6 +109,7 @@ func itemOfPlan(sel *host.Selection, p *host.Planned) planned {
 		out.Secrets = append(out.Secrets, name)
 	}
 	slices.Sort(out.Secrets)
+	out.Environment.Requirements = nil // see Installs, without credentials
 	if d := p.Directory; d != nil {
 		e := &out.Environment
 		e.Files, e.Bytes, e.Installs, e.Tool, e.VenvIsCached = d.Files, d.Bytes, d.Requirements, d.Tool, d.VenvCached
@@ -127,6 +130,13 @@ func planValues(r *project.Resolved) []valueItem {
 			flatten(values, block, text)
 		}
 	}
+	for name, n := range map[string]int64{"memory": r.Resources.MemoryBytes, "disk": r.Resources.DiskBytes, "shared_memory": r.Resources.SharedMemoryBytes} {
+		values["resources."+name] = humanize.IBytes(uint64(max(n, 0)))
+	}
+	values["resources.cpu"] = strconv.FormatFloat(float64(r.Resources.CPUMillis)/1000, 'f', -1, 64)
+	// Lines of requirements may hold credentials; the plan of the environment
+	// shows them without.
+	delete(values, "environment.requirements")
 	for name, d := range map[string]fmt.Stringer{"provisioning": r.Timeouts.Provisioning, "run": r.Timeouts.Run, "cancel": r.Timeouts.Cancel,
 		"total": r.Timeouts.Total, "log_drain": r.Timeouts.LogDrain} {
 		values["timeouts."+name] = d.String()
@@ -204,7 +214,7 @@ func showEnvironment(w io.Writer, item planned, d *environment.DirectoryPlan) {
 		return
 	}
 	if d.Files > 0 {
-		fmt.Fprintf(w, "  source       %s, %d bytes\n", count(d.Files, "file"), d.Bytes)
+		fmt.Fprintf(w, "  source       %s, %s\n", count(d.Files, "file"), humanize.IBytes(uint64(max(d.Bytes, 0))))
 	}
 	if d.Python != "" {
 		cached := "would be built"

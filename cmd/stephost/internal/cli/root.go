@@ -61,7 +61,13 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(help)
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, nil); return nil })
-	a.complete(root)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		// Telling every command what completes it takes longer than everything
+		// else here together, so only completing pays for it.
+		if cmd.Name() == cobra.ShellCompRequestCmd {
+			a.complete(root)
+		}
+	}
 	explainArguments(root)
 	return root
 }

@@ -89,10 +89,15 @@ func verdictWord(v *runs.Verdict) string {
 
 func reasonText(v *runs.Verdict) string {
 	var parts []string
-	for _, p := range []string{v.Reason, v.Message} {
-		if p != "" && (len(parts) == 0 || !strings.Contains(p, parts[0])) {
-			parts = append(parts, p)
-		}
+	if v.Message == "" && (v.ExitCode != nil || v.Phase == string(problem.Cancelled)) && !strings.Contains(v.Reason, " ") {
+		// A lone code word of a backend adds nothing to what is said already.
+		v = &runs.Verdict{CancelUnconfirmed: v.CancelUnconfirmed}
+	}
+	if !strings.Contains(v.Message, v.Reason) {
+		parts = append(parts, v.Reason)
+	}
+	if v.Message != "" {
+		parts = append(parts, v.Message)
 	}
 	if v.CancelUnconfirmed {
 		parts = append(parts, "the backend has not confirmed the cancel")

@@ -174,7 +174,7 @@ func (w *watch) pollStatus(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		if at := r.UpdatedAt.UnixNano(); at != seen {
+		if at := r.UpdatedAt.UnixNano(); at != seen && r.State != runs.Closed {
 			seen = at
 			w.screen.notice(noticeOf(r))
 		}
@@ -264,7 +264,7 @@ func (a *app) left(o watchOptions, res host.Result) {
 	case res.CancelUnconfirmed:
 		a.say("Run %s is being cancelled in the background.", res.Run)
 	default:
-		a.say("Run %s (token %s) goes on in the background.", res.Run, res.Token)
+		a.say("Run %s%s goes on in the background.", res.Run, tokenText(res.Run, res.Token))
 	}
 	a.say("%s %s; cancel with `stephost run cancel %s`.", paint(a.stderr, bold, "Next:"), res.Next, res.Run)
 }
@@ -303,4 +303,12 @@ func (a *app) streamWarnings(diags hcl.Diagnostics) {
 		return
 	}
 	a.diagnostics(diags)
+}
+
+// tokenText names the token where somebody chose it.
+func tokenText(id, token string) string {
+	if token == id {
+		return ""
+	}
+	return " (token " + oneLine(token) + ")"
 }

@@ -99,7 +99,7 @@ func (w *watch) signalled(s os.Signal) {
 		}
 		// No later signal withdraws a cancel. Whoever is about to kill this
 		// process should know how to finish it.
-		w.screen.tell("Still cancelling run %s (token %s). Should this process be killed: `stephost run cancel %[1]s` finishes it.", w.id, w.token)
+		w.screen.tell("Still cancelling run %s%s. Should this process be killed: `stephost run cancel %[1]s` finishes it, from anywhere with this home.", w.id, tokenText(w.id, w.token))
 		return
 	}
 	want := w.o.policy.wish(s)

@@ -14,8 +14,8 @@ import (
 	"github.com/stephost/stephost/test/fault"
 )
 
-// The flags with which the Makefile builds stephost; the programs that it is
-// compared with get the same.
+// The flags with which the Makefile builds stephost, without cgo; the programs
+// that it is compared with get the same.
 const ldflags = "-s -w"
 
 // Lab is where the benchmarks work. Safe for concurrent use.
@@ -76,7 +76,7 @@ func (l *Lab) Build(ctx context.Context, name string) (string, error) {
 		path += ".exe"
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, "./test/bench/cmd/"+name)
-	cmd.Dir = l.Root
+	cmd.Dir, cmd.Env = l.Root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", name, err, out)
 	}

@@ -17,6 +17,9 @@ type Ran struct {
 	// User and System are CPU time, of the process and of the children that it
 	// waited for.
 	User, System time.Duration
+	// Written is what both sent to disks, in bytes and whole pages; 0 where it is
+	// not known.
+	Written int64
 	// Stderr is the end of what it said.
 	Stderr string
 }
@@ -34,8 +37,8 @@ type Command struct {
 	Read func(io.Reader) error
 }
 
-// stderrKept bounds what an error shows.
-const stderrKept = 4 << 10
+// stderrKept bounds Stderr; a trace of all packages' initialisation fits.
+const stderrKept = 64 << 10
 
 // Run runs a process to its end. Another exit code than 0 is an error that
 // shows what the process said.
@@ -72,7 +75,8 @@ func (l *Lab) Run(ctx context.Context, c Command) (Ran, error) {
 		_, _ = io.Copy(io.Discard, out) // or it waits for ever
 	}
 	err = cmd.Wait()
-	r := Ran{Wall: time.Since(began), User: cmd.ProcessState.UserTime(), System: cmd.ProcessState.SystemTime(), Stderr: tail(said)}
+	r := Ran{Wall: time.Since(began), User: cmd.ProcessState.UserTime(), System: cmd.ProcessState.SystemTime(),
+		Written: written(cmd.ProcessState), Stderr: tail(said)}
 	switch {
 	case err != nil:
 		return r, fmt.Errorf("%s %q: %w\n%s", filepath.Base(c.Argv[0]), c.Argv[1:], err, r.Stderr)

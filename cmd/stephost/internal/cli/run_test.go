@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/project"
+	"github.com/stephost/stephost/host/runs"
+)
+
+func intp(n int) *int { return &n }
+
+// sampleRun is a run in the middle of its life.
+func sampleRun() *runs.Run {
+	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	plan, _ := json.Marshal(struct{ Step *project.Resolved }{&project.Resolved{Timeouts: project.Timeouts{Provisioning: 20 * time.Minute, Run: 2 * time.Hour, Cancel: time.Minute}}})
+	return &runs.Run{ID: "01JGKD0000000000000000000A", Token: "dag/1", TokenGiven: true, State: runs.Submitted, Operator: "gpu", Step: "train",
+		Pin: runs.Pin{Flavor: "sagemaker", Version: "0.1.0", ScopeDisplay: "123456789012 eu-west-1"}, Plan: plan,
+		OwnerID: "01JGKD0000000000000000000B", Owner: &runs.OwnerInfo{PID: 42, Host: "laptop"}, CreatedAt: at, UpdatedAt: at.Add(time.Minute),
+		Attempts: []runs.Attempt{{Number: 1, Key: "abc", NativeName: "job-abc", URL: "https://example.test/job", SubmittedAt: at.Add(time.Minute), Phase: "provisioning",
+			Reason: "Starting", Message: "waits for a machine", PhaseSince: at.Add(time.Minute)}}}
+}
+
+func overRun(v runs.Verdict) *runs.Run {
+	r := sampleRun()
+	r.State, r.OwnerID, r.Owner = runs.Closed, "", nil
+	r.Verdict, r.VerdictAt = &v, r.CreatedAt.Add(5*time.Minute)
+	r.Attempts[0].StartedAt, r.Attempts[0].EndedAt = r.CreatedAt.Add(2*time.Minute), r.CreatedAt.Add(4*time.Minute)
+	r.Attempts[0].Verdict = &v
+	return r
+}
+
+func golden(t *testing.T, name, got string) {
+	path := filepath.Join("testdata", name+".golden")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "UPDATE_GOLDEN=1 writes it")
+	assert.Equal(t, string(want), got)
+}
+
+func TestOutcomeText(t *testing.T) {
+	now := time.Date(2026, 1, 2, 16, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	for _, v := range []runs.Verdict{
+		{Class: "succeeded", Phase: "succeeded", ExitCode: intp(0), Outputs: []runs.Output{{Name: "model.pkl", Location: "/out/model.pkl", Bytes: 2048}, {Name: "all", Location: "s3://b/k", Bytes: -1}}},
+		{Class: "user", Phase: "failed", ExitCode: intp(3), Reason: "ExitCode"},
+		{Class: "user", Phase: "failed", Signal: "SIGKILL", Reason: "OOMKilled", Message: "the step used more memory than 2 GiB"},
+		{Class: "timeout", Phase: "cancelled", Reason: "run timeout", Message: "the job ran longer than timeouts.run"},
+		{Class: "cancelled", Phase: "cancelled", Reason: "Cancelled"},
+		{Class: "cancelled", Phase: "cancelled", CancelUnconfirmed: true},
+		{Class: "capacity", Phase: "failed", Message: "no machine of this type"},
+		{Class: "lost", Phase: "lost", Reason: "abandoned", Message: "abandoned by ada@1"},
+	} {
+		r := overRun(v)
+		if v.Class == "succeeded" {
+			r.Values = map[string]json.RawMessage{"accuracy": json.RawMessage("0.97"), "a": json.RawMessage(`"x"`)}
+		}
+		b.WriteString(outcomeText(&b, r, now) + "\n\n")
+	}
+	golden(t, "outcome", b.String())
+}
+
+func TestShowRun(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 10, 5, 0, time.UTC)
+	at := now.Add(-5 * time.Minute)
+	events := []runs.Event{
+		{Seq: 1, At: at, Actor: "01JGKD0000000000000000000B", Kind: "created"},
+		{Seq: 2, At: at.Add(time.Second), Actor: "ada@7", Kind: "cancel", Message: "user"},
+	}
+	var b bytes.Buffer
+	for _, r := range []*runs.Run{sampleRun(), overRun(runs.Verdict{Class: "succeeded", Phase: "succeeded", ExitCode: intp(0)})} {
+		require.NoError(t, showRun(&b, r, &runStory{runItem: itemOf(r), Waits: waitOf(r), Events: events}, now))
+		b.WriteString("\n=====\n")
+	}
+	golden(t, "show", b.String())
+	item, err := json.MarshalIndent(runStory{runItem: itemOf(sampleRun()), Waits: waitOf(sampleRun()), Events: events}, "", "  ")
+	require.NoError(t, err)
+	golden(t, "show_json", string(item)+"\n")
+}
+
+func TestWaitOf(t *testing.T) {
+	created := sampleRun().CreatedAt
+	for _, tc := range []struct {
+		name  string
+		run   func(*runs.Run)
+		bound string
+		until time.Time
+	}{
+		{"provisioning", func(*runs.Run) {}, "timeouts.provisioning", created.Add(21 * time.Minute)},
+		{"running", func(r *runs.Run) {
+			r.Attempts[0].Phase, r.Attempts[0].StartedAt = "running", created.Add(2*time.Minute)
+		}, "timeouts.run", created.Add(122 * time.Minute)},
+		{"cancelling", func(r *runs.Run) {
+			r.Intent = &runs.Intent{Cause: "user"}
+			r.Attempts[0].CancelSentAt = created.Add(3 * time.Minute)
+		}, "timeouts.cancel", created.Add(4 * time.Minute)},
+		{"unknown", func(r *runs.Run) { r.State = runs.Unknown }, "", time.Time{}},
+		{"a plan of another version", func(r *runs.Run) { r.Plan = []byte(`{"Step": 3}`) }, "", time.Time{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := sampleRun()
+			tc.run(r)
+			w := waitOf(r)
+			require.NotNil(t, w)
+			assert.Equal(t, tc.bound, w.Bound)
+			assert.Equal(t, tc.until, w.Until)
+		})
+	}
+	assert.Nil(t, waitOf(overRun(runs.Verdict{Class: "succeeded"})))
+}
+
+func TestReadOptions(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		since, tail string
+		wantSince   time.Time
+		wantTail    int
+		bad         string
+	}{
+		{"", "all", time.Time{}, 0, ""},
+		{"10m", "5", now.Add(-10 * time.Minute), 5, ""},
+		{"2026-01-01T00:00:00Z", "0", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), -1, ""},
+		{"yesterday", "all", time.Time{}, 0, "neither a duration nor a time"},
+		{"", "-3", time.Time{}, 0, "no number of lines"},
+	} {
+		o, err := readOptions(tc.since, tc.tail, now)
+		if tc.bad != "" {
+			assert.ErrorContains(t, err, tc.bad)
+			continue
+		}
+		require.NoError(t, err)
+		assert.True(t, tc.wantSince.Equal(o.Since))
+		assert.Equal(t, tc.wantTail, o.Tail)
+	}
+}
+
+func TestDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{"0": 0, "30d": 720 * time.Hour, "12h": 12 * time.Hour} {
+		got, err := days(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	for _, bad := range []string{"-1d", "x", "-3h", "1e9d", ""} {
+		_, err := days(bad)
+		assert.ErrorContains(t, err, "no duration", bad)
+	}
+}
+
+func TestResultFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "result.json")
+	require.NoError(t, checkResultFile(path))
+	require.ErrorContains(t, checkResultFile(filepath.Join(dir, "no", "result.json")), "cannot be written")
+	require.ErrorContains(t, checkResultFile(dir), "is a directory")
+	require.NoError(t, writeResult(path, host.Result{Version: 1, Type: "result", Class: "succeeded"}))
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"v":1,"type":"result","class":"succeeded","exit":0}`, string(data))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 1, "nothing is left beside it")
+}
+
+// An output's name is a plugin's word: it does not lead out of the directory.
+func TestGetOutputsStaysInside(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "in")
+	require.NoError(t, os.WriteFile(filepath.Join(from, "f"), []byte("x"), 0o600))
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(from, "link")))
+	var out, errs bytes.Buffer
+	a := &app{stdout: &out, stderr: &errs}
+	r := overRun(runs.Verdict{Class: "succeeded", Outputs: []runs.Output{
+		{Name: "../../evil", Location: filepath.Join(from, "f")}, {Name: "tree", Location: from}, {Name: "far", Location: "s3://b/k"}}})
+	require.NoError(t, a.getOutputs(t.Context(), r, to))
+	var found []string
+	require.NoError(t, filepath.WalkDir(filepath.Dir(to), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(filepath.Dir(to), path)
+			found = append(found, filepath.ToSlash(rel))
+		}
+		return err
+	}))
+	assert.ElementsMatch(t, []string{"in/f", "in/tree/f"}, found, "links are not followed")
+	assert.Contains(t, errs.String(), "s3://b/k")
+}
