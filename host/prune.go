@@ -19,6 +19,9 @@ type PruneOptions struct {
 	// KeepLast newest runs stay whatever their age.
 	KeepLast int
 	DryRun   bool
+	// Remote removes the job objects at the backend too, of runs that are older
+	// than their flavor keeps them; a run whose job cannot be removed stays.
+	Remote bool
 }
 
 // Pruned is one forgotten run.
@@ -26,10 +29,12 @@ type Pruned struct {
 	Run *runs.Run
 	// Bytes of its log and its work directories.
 	Bytes int64
+	// Err says why the run stays.
+	Err error
 }
 
-// Prune removes closed runs from this home: records, logs, work directories. It
-// removes nothing at the backend.
+// Prune removes closed runs from this home: records, logs, work directories, and
+// with Remote their jobs at the backend.
 func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 	store, err := h.Runs(ctx)
 	if err != nil {
@@ -53,6 +58,16 @@ func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 			size = 0
 		}
 		p := Pruned{Run: r, Bytes: size + treeSize(work)}
+		if o.Remote && !o.DryRun {
+			sup, err := h.Supervisor(ctx)
+			if err != nil {
+				return out, err
+			}
+			if p.Err = sup.Forget(ctx, r); p.Err != nil {
+				out = append(out, p)
+				continue
+			}
+		}
 		if !o.DryRun {
 			if err := os.RemoveAll(work); err != nil {
 				return out, &problem.Error{Summary: "cannot remove the work directory", Run: r.ID, Err: err, Next: "remove " + work + " by hand"}

@@ -2,11 +2,14 @@ package launch
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/runs/spool"
+	"github.com/stephost/stephost/host/schema"
 	"github.com/stephost/stephost/internal/failpoint"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
@@ -128,14 +131,18 @@ func (d *drive) cleanup(ctx context.Context) error {
 
 // cleanAttempt repeats Cleanup until the backend did it or ctx ends.
 func (d *drive) cleanAttempt(ctx context.Context, req jobRequest, what operatorv1.CleanupRequest_What) error {
+	return clean(ctx, d.backend, req, d.s.o.Resolver, what)
+}
+
+func clean(ctx context.Context, b *backend, req jobRequest, resolver schema.Resolver, what operatorv1.CleanupRequest_What) error {
 	again := newBackoff()
 	for {
-		target, missing := req.target(ctx, d.s.o.Resolver)
+		target, missing := req.target(ctx, resolver)
 		if missing != nil {
 			return missing
 		}
 		var resp *operatorv1.CleanupResponse
-		err := d.backend.ask(ctx, cleanupBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
+		err := b.ask(ctx, cleanupBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
 			resp, err = c.Cleanup(ctx, &operatorv1.CleanupRequest{Target: target, Handle: req.handle, Key: req.key, What: what})
 			return err
 		})
@@ -157,6 +164,38 @@ func (d *drive) cleanAttempt(ctx context.Context, req jobRequest, what operatorv
 			return cause
 		}
 	}
+}
+
+// Forget removes the evidence of a closed run from the backend: the job objects
+// of its attempts. It is refused while the flavor promises to keep them
+// (submission.keeps), because the same run token may come again until then, from
+// a machine that has no record.
+func (s *Supervisor) Forget(ctx context.Context, r *runs.Run) error {
+	f, err := s.o.Flavor(ctx, r.Pin)
+	if err != nil {
+		return err
+	}
+	if keeps := f.Manifest.Submission.Keeps; s.o.Now().Sub(r.ClosedAt) < keeps || r.State != runs.Closed {
+		return &problem.Error{Summary: "the backend keeps the record of this run", Run: r.ID, Flavor: r.Pin.Flavor,
+			Next: fmt.Sprintf("forget it %s after its end", keeps)}
+	}
+	var p plan
+	if err := json.Unmarshal(r.Plan, &p); err != nil || p.Step == nil || !f.Manifest.Can("cleanup") {
+		return err
+	}
+	b := newBackend(s.o.Processes, f.Spec)
+	defer b.close()
+	ctx, cancel := context.WithTimeout(ctx, cleanupMost)
+	defer cancel()
+	for i, a := range r.Attempts {
+		if a.Handle == nil {
+			continue
+		}
+		if err := clean(ctx, b, requestOf(r, p, i), s.o.Resolver, operatorv1.CleanupRequest_WHAT_RECORD); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leftBehind is what a launch says when the verdict is known and the leftovers

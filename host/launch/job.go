@@ -5,6 +5,7 @@ import (
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 
+	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -21,17 +22,18 @@ type jobRequest struct {
 func (d *drive) jobRequest() jobRequest { return d.requestFor(len(d.claim.Run().Attempts) - 1) }
 
 // requestFor is the same for the attempt at index i.
-func (d *drive) requestFor(i int) jobRequest {
-	r := d.claim.Run()
+func (d *drive) requestFor(i int) jobRequest { return requestOf(d.claim.Run(), d.plan, i) }
+
+func requestOf(r *runs.Run, p plan, i int) jobRequest {
 	a := r.Attempts[i]
 	return jobRequest{
 		id: r.ID, key: a.Key, handle: &operatorv1.Handle{Version: a.HandleVersion, Data: a.Handle},
 		base: &operatorv1.Target{
 			Operator: r.Operator, FlavorVersion: r.Pin.Version, ManifestDigest: r.Pin.ManifestDigest,
-			Config: &operatorv1.Values{Json: d.plan.Step.Config},
+			Config: &operatorv1.Values{Json: p.Step.Config},
 			Scope:  &operatorv1.Scope{Id: r.Pin.ScopeID, Display: r.Pin.ScopeDisplay},
 		},
-		credentials: d.plan.Step.SecretConfig,
+		credentials: p.Step.SecretConfig,
 	}
 }
 

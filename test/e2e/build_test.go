@@ -47,11 +47,15 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	stephost := filepath.Join(buildDir, "stephost")
-	for _, b := range []struct{ dir, out, pkg string }{
-		{root, stephost, "./cmd/stephost"},
-		{filepath.Join(root, "plugins", "local"), filepath.Join(buildDir, "plugins", "stephost-flavor-local"), "."},
+	for _, b := range []struct {
+		dir, out, pkg string
+		flags         []string
+	}{
+		{root, stephost, "./cmd/stephost", raceFlags},
+		{filepath.Join(root, "plugins", "local"), filepath.Join(buildDir, "plugins", "stephost-flavor-local"), ".", nil},
 	} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.out, b.pkg)
+		args := append([]string{"build", "-trimpath", "-o", b.out}, b.flags...)
+		cmd := exec.CommandContext(ctx, "go", append(args, b.pkg)...)
 		cmd.Dir = b.dir
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("go build %s: %w\n%s", b.pkg, err, text)

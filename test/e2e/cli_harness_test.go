@@ -74,14 +74,8 @@ func (l *lab) run(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	cmd := l.command(args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	return out.String(), errs.String(), exitCode(l.t, cmd.Run(), &out, &errs, &stdout, &stderr)
-}
-
-// exitCode fills the texts when the command has ended.
-func exitCode(t *testing.T, err error, out, errs *bytes.Buffer, stdout, stderr *string) int {
-	t.Helper()
-	*stdout, *stderr = out.String(), errs.String()
-	return codeOf(t, err)
+	code = codeOf(l.t, cmd.Run())
+	return out.String(), errs.String(), code
 }
 
 func codeOf(t *testing.T, err error) int {
@@ -191,7 +185,9 @@ func (l *lab) step(script string) step {
 }
 
 // launch is the arguments of a launch of this step.
-func (s step) launch(flags ...string) []string { return append(append([]string{"launch"}, flags...), s.argv...) }
+func (s step) launch(flags ...string) []string {
+	return append(append([]string{"launch"}, flags...), s.argv...)
+}
 
 // pids are the processes that ran it.
 func (s step) pids() []int {

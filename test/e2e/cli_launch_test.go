@@ -160,10 +160,8 @@ func TestDetach(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "model\n", string(data))
 	story := l.must("run", "show", id)
-	for _, word := range []string{"succeeded", "submitted", "Story", "attempt 1"} {
-		if word != "succeeded" {
-			assert.Contains(t, story, word)
-		}
+	for _, word := range []string{"failed with exit code 5", "Story", "attempt 1", "submitted"} {
+		assert.Contains(t, story, word)
 	}
 	l.must("run", "prune", "--older-than", "0")
 	assert.Empty(t, l.runs())

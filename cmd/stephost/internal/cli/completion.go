@@ -12,6 +12,7 @@ import (
 
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/project"
+	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -82,7 +83,36 @@ func (a *app) complete(root *cobra.Command) {
 			cmd.ValidArgsFunction = f
 		}
 	}
+	for _, name := range []string{"show", "logs", "attach", "wait", "cancel", "outputs", "recover", "resolve"} {
+		if cmd, _, err := root.Find([]string{"run", name}); err == nil && cmd.ValidArgsFunction == nil {
+			cmd.ValidArgsFunction = one(a.runIDs)
+		}
+	}
 	a.completeFlags(root)
+}
+
+// completeRuns is how many of the newest runs are offered.
+const completeRuns = 50
+
+// runIDs are the newest runs; nothing is opened where there are none.
+func (a *app) runIDs(ctx context.Context) []string {
+	h, err := a.host()
+	if err != nil || !a.hasRuns() {
+		return nil
+	}
+	store, err := h.Runs(ctx)
+	if err != nil {
+		return nil
+	}
+	found, err := store.List(ctx, runs.Filter{Limit: completeRuns})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, r := range found {
+		out = append(out, r.ID+"\t"+statusName(r.Step, r.Operator)+", "+string(r.State))
+	}
+	return out
 }
 
 // completeFlags completes the values of flags wherever they stand.

@@ -154,6 +154,14 @@ func checkFlavors(ctx context.Context, h *host.Host) []host.Check {
 		switch {
 		case f.Err != nil && !seen[f.Ref()]:
 			out = append(out, host.ErrorCheck("flavor "+f.Ref(), f.Err))
+		case seen[f.Ref()]:
+		case f.Status == registry.Shipped:
+			out = append(out, host.Check{About: "flavor " + f.Ref(), Level: host.CheckOK, Text: "came with stephost; it is pinned at its first use"})
+		case f.Status == registry.Available:
+			out = append(out, host.Check{About: "flavor " + f.Ref(), Level: host.CheckWarning, Text: "lies in the drop-in directory and is not registered",
+				Next: "pin it: stephost flavor register --all"})
+		case f.Status == registry.Registered && f.Artifact == nil:
+			out = append(out, host.Check{About: "flavor " + f.Ref(), Level: host.CheckWarning, Text: "only its manifest is registered: nothing can be launched with it here"})
 		case f.Status == registry.Dev:
 			out = append(out, host.Check{About: "flavor " + f.Ref(), Level: host.CheckWarning, Text: "is registered in place (--dev): nothing is pinned"})
 		}

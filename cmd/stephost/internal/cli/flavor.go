@@ -66,7 +66,7 @@ func itemOfFlavor(f *registry.Flavor) flavorItem {
 		out.RegisteredAt = &at
 	}
 	if f.Err != nil {
-		out.Error = problem.Bound(f.Err.Error(), 2000)
+		out.Error = errorText(f.Err)
 	}
 	if i := f.Artifact; i != nil {
 		out.Implementation = &implementation{Path: i.Path, Kind: i.Kind, SHA256: i.SHA256, Size: i.Size, OS: i.OS, Arch: i.Arch,
@@ -164,7 +164,7 @@ func (a *app) registerAll(ctx context.Context, r *registry.Registry, at home.Hom
 	for _, d := range done {
 		if d.Err != nil {
 			failed++
-			items = append(items, flavorItem{Name: d.Path, Status: "refused", Error: problem.Bound(d.Err.Error(), 2000)})
+			items = append(items, flavorItem{Name: d.Path, Status: "refused", Error: errorText(d.Err)})
 			if !a.json() {
 				a.problem(fmt.Errorf("%s: %w", d.Path, d.Err))
 			}
@@ -231,7 +231,7 @@ func (a *app) flavorList() *cobra.Command {
 			if !a.json() {
 				for _, f := range all {
 					if f.Err != nil {
-						a.warn(fmt.Sprintf("%s is no usable flavor: %s", f.From, problem.Bound(f.Err.Error(), 500)))
+						a.warn(fmt.Sprintf("%s is no usable flavor: %s", f.From, errorText(f.Err)))
 					}
 				}
 			}
@@ -317,7 +317,7 @@ func (a *app) flavorDelete() *cobra.Command {
 // inUse tells whether a run that has not ended is selected by f. The store is
 // opened only where there is one.
 func (a *app) inUse(ctx context.Context, f runs.Filter) (bool, error) {
-	if entries, err := os.ReadDir(a.h.Home().Runs()); errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+	if !a.hasRuns() {
 		return false, nil
 	}
 	store, err := a.h.Runs(ctx)
@@ -327,4 +327,10 @@ func (a *app) inUse(ctx context.Context, f runs.Filter) (bool, error) {
 	f.Unclosed, f.Limit = true, 1
 	found, err := store.List(ctx, f)
 	return len(found) > 0, err
+}
+
+// hasRuns tells whether there may be a store of runs.
+func (a *app) hasRuns() bool {
+	entries, err := os.ReadDir(a.h.Home().Runs())
+	return !errors.Is(err, os.ErrNotExist) && (err != nil || len(entries) > 0)
 }

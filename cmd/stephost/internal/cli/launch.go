@@ -165,7 +165,7 @@ func statusName(step, operator string) string {
 func (a *app) joined(l *host.Launched, f *launchFlags) {
 	switch v := l.Run.Verdict; {
 	case v == nil:
-		a.say("The token names run %s, which is %s: joining it.", l.ID(), l.Run.State)
+		a.say("The token names run %s, which is %s: joining it.", l.ID(), stateText(l.Run))
 	case f.again && v.Class != "succeeded":
 		a.say("The token names run %s, which %s: making attempt %d.", l.ID(), verdictWord(v), len(l.Run.Attempts)+1)
 	default:

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +63,7 @@ type valueItem struct {
 func itemOfOperator(o *registry.Operator) operatorItem {
 	out := operatorItem{Name: o.Name, Flavor: o.Flavor, Where: "registered", Default: o.Default, File: o.File}
 	if o.Err != nil {
-		out.Error = problem.Bound(o.Err.Error(), 2000)
+		out.Error = errorText(o.Err)
 	}
 	return out
 }
@@ -254,98 +253,6 @@ func cellText(text string) string {
 		return problem.Bound(text, width)
 	}
 	return text
-}
-
-func (a *app) operatorApply() *cobra.Command {
-	var dry bool
-	c := command("apply FILE", "Store every operator of a file, comments and all", cobra.Command{
-		Long:    "Stores the operator blocks of a file (- is stdin), new ones and changed ones. All are checked before any is written.",
-		Example: "  stephost operator apply operators.hcl\n  generate-operators | stephost operator apply -",
-		Args:    arguments(1, "a FILE (- is stdin)"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
-			if err != nil {
-				return err
-			}
-			src, file, err := a.readSource(args[0])
-			if err != nil {
-				return err
-			}
-			texts, err := h.Registry().SplitOperators(file, src)
-			if err != nil {
-				return err
-			}
-			return a.apply(cmd.Context(), h, file, src, texts, dry)
-		},
-	})
-	c.Flags().BoolVar(&dry, "dry-run", false, "check everything, write nothing")
-	return c
-}
-
-// apply checks all operators, then writes them.
-func (a *app) apply(ctx context.Context, h *host.Host, file string, src []byte, texts [][]byte, dry bool) error {
-	rounds := []bool{true, false}
-	if dry {
-		rounds = rounds[:1]
-	}
-	for i, checkOnly := range rounds {
-		for _, text := range texts {
-			o := &operatorFlags{dry: checkOnly}
-			var sel *host.OperatorSelection
-			check := a.checkWith(o, h, &sel)
-			op, err := h.Registry().PutOperatorText(ctx, text, registry.WriteOptions{Replace: true, DryRun: checkOnly,
-				Check: func(ctx context.Context, op *registry.Operator) error {
-					err := check(ctx, op)
-					var diags hcl.Diagnostics
-					if errors.As(err, &diags) {
-						return pointIntoFile(op, diags, file, src)
-					}
-					return err
-				}})
-			if err != nil {
-				return err
-			}
-			if i == len(rounds)-1 {
-				if err := a.wrote(ctx, h, o, op, sel, "stored"); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// pointIntoFile moves diagnostics about an operator's text to where the text
-// stands in the file that was applied.
-func pointIntoFile(op *registry.Operator, diags hcl.Diagnostics, file string, src []byte) hcl.Diagnostics {
-	at := bytes.Index(src, bytes.TrimSpace(op.Source))
-	if at < 0 {
-		return diags
-	}
-	lines := bytes.Count(src[:at], []byte("\n"))
-	for _, d := range diags {
-		for _, r := range []*hcl.Range{d.Subject, d.Context} {
-			if r != nil && r.Filename == op.File {
-				r.Filename = file
-				r.Start.Byte, r.End.Byte = r.Start.Byte+at, r.End.Byte+at
-				r.Start.Line, r.End.Line = r.Start.Line+lines, r.End.Line+lines
-			}
-		}
-	}
-	return diags
-}
-
-// readSource reads a file of HCL, or stdin for "-".
-func (a *app) readSource(arg string) (src []byte, name string, err error) {
-	if arg != "-" {
-		src, err = readBounded(a.path(arg), diag.MaxSource)
-		return src, arg, err
-	}
-	src, err = io.ReadAll(io.LimitReader(a.stdin, diag.MaxSource+1))
-	if err != nil {
-		return nil, "", &problem.Error{Summary: "cannot read stdin", Err: err, Next: "name a file"}
-	}
-	return src, "stdin", nil
 }
 
 func (a *app) operatorRename() *cobra.Command {

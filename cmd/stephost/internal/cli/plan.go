@@ -126,9 +126,7 @@ func planValues(r *project.Resolved) []valueItem {
 		flatten(values, block, text)
 	}
 	for block, v := range map[string]any{"environment": r.Environment, "resources": r.Resources, "retry": r.Retry, "env": r.Env, "labels": r.Labels} {
-		if text, err := json.Marshal(v); err == nil {
-			flatten(values, block, text)
-		}
+		flatten(values, block, []byte(compact(v)))
 	}
 	for name, n := range map[string]int64{"memory": r.Resources.MemoryBytes, "disk": r.Resources.DiskBytes, "shared_memory": r.Resources.SharedMemoryBytes} {
 		values["resources."+name] = humanize.IBytes(uint64(max(n, 0)))
@@ -137,6 +135,10 @@ func planValues(r *project.Resolved) []valueItem {
 	// Lines of requirements may hold credentials; the plan of the environment
 	// shows them without.
 	delete(values, "environment.requirements")
+	values["command"], values["pipeline"], values["pipeline_run"] = compact(r.Argv), r.Pipeline, r.PipelineRun
+	for i, source := range r.Environment.Sources {
+		values[fmt.Sprintf("environment.source[%d].path", i)] = source.Written
+	}
 	for name, d := range map[string]fmt.Stringer{"provisioning": r.Timeouts.Provisioning, "run": r.Timeouts.Run, "cancel": r.Timeouts.Cancel,
 		"total": r.Timeouts.Total, "log_drain": r.Timeouts.LogDrain} {
 		values["timeouts."+name] = d.String()
@@ -147,6 +149,15 @@ func planValues(r *project.Resolved) []valueItem {
 	}
 	slices.SortFunc(out, func(a, b valueItem) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// compact is v as JSON on one line, with < and > as they are.
+func compact(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // into memory, of plain values
+	return strings.TrimSpace(b.String())
 }
 
 // flatten puts the members of a JSON object under prefix.
@@ -171,8 +182,7 @@ func showPlan(w io.Writer, item planned, p *host.Planned) error {
 	if item.Scope != "" {
 		fmt.Fprintf(w, "  place        %s\n", item.Scope)
 	}
-	argv, _ := json.Marshal(item.Command)
-	fmt.Fprintf(w, "  command      %s\n", argv)
+	fmt.Fprintf(w, "  command      %s\n", compact(item.Command))
 	showEnvironment(w, item, p.Directory)
 	if len(item.Secrets) > 0 {
 		fmt.Fprintf(w, "  secrets      %s (values are not shown)\n", strings.Join(item.Secrets, ", "))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/problem"
 )
 
 // document is the shape of JSON output that is not a stream: {v, items | item,
@@ -70,12 +71,19 @@ func (a *app) encode(v any) error {
 
 // table prints aligned columns.
 func table(w io.Writer, head []string, n int, row func(i int) []string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(head, "\t"))
 	for i := range n {
 		fmt.Fprintln(t, strings.Join(row(i), "\t"))
 	}
-	return t.Flush()
+	_ = t.Flush() // into memory
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // say prints a line of stephost's own, to stderr.
@@ -140,6 +148,25 @@ func (a *app) diagnostics(diags hcl.Diagnostics) {
 		return
 	}
 	_ = sources.WriteText(a.stderr, diags, diag.TextOptions{Color: color(a.stderr)})
+}
+
+// errorText is an error in one bounded paragraph, for lists.
+func errorText(err error) string {
+	const limit = 2000
+	var diags hcl.Diagnostics
+	if !errors.As(err, &diags) {
+		// Diagnostics without a place that were kept as text begin like this.
+		return problem.Bound(strings.TrimPrefix(err.Error(), "<nil>: "), limit)
+	}
+	var parts []string
+	for _, d := range diags {
+		text := strings.TrimSuffix(d.Summary, ".") + ". " + d.Detail
+		if d.Subject != nil {
+			text = fmt.Sprintf("line %d: %s", d.Subject.Start.Line, text)
+		}
+		parts = append(parts, strings.TrimSpace(text))
+	}
+	return problem.Bound(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), limit)
 }
 
 const (

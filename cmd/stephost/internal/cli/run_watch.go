@@ -163,7 +163,7 @@ func (w *watch) pollStatus(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if w.driving() {
+		if w.joined().Driving() {
 			continue
 		}
 		store, err := w.a.h.Runs(ctx)

@@ -143,13 +143,10 @@ func (w *watch) leave(s os.Signal) {
 	w.stopWait()
 }
 
-// driving tells whether the run is in this process's hands. The session tries
-// to own a run that somebody else owns again and again, so the record counts as
-// well.
+// driving tells whether the run is in this process's hands, or is about to be
+// (nobody owns it). The session of a viewer tries to own the run again and
+// again, and two containers may use one process ID: both words count.
 func (w *watch) driving() bool {
-	if !w.joined().Driving() {
-		return false
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
 	defer cancel()
 	store, err := w.a.h.Runs(ctx)
@@ -157,5 +154,8 @@ func (w *watch) driving() bool {
 		return true
 	}
 	r, err := store.Run(ctx, w.id)
-	return err != nil || r.Owner == nil || r.Owner.PID == os.Getpid()
+	if err != nil || r.OwnerID == "" || r.Owner == nil {
+		return true
+	}
+	return r.Owner.PID == os.Getpid() && w.joined().Driving()
 }

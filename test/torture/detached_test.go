@@ -1,0 +1,102 @@
+package torture
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asleep is longer than the step's run limit.
+const asleep = 4 * time.Second
+
+// TestTortureSleep: the laptop's lid is closed across the run limit. The step,
+// on another machine as far as stephost knows, ends well meanwhile.
+func TestTortureSleep(t *testing.T) {
+	slot(t)
+	w := newWorld(t, "fault-key")
+	args := w.launchArgs("sleep 1;")
+	cmd := w.command(nil, append([]string{args[0], "--timeout-run", "3s"}, args[1:]...)...)
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+	stopped := append(w.plugins(), cmd.Process.Pid)
+	for _, pid := range stopped {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	}
+	time.Sleep(asleep) // the passing of time is what is tested
+	for _, pid := range stopped {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	}
+	_ = cmd.Wait()
+	assert.Equal(t, 3, cmd.ProcessState.ExitCode())
+	r := w.record()
+	require.NotNil(t, r)
+	assert.Nil(t, r.Intent)
+	w.check(r, false)
+}
+
+// TestTortureDetached: the follower owns detached runs, survives their
+// launchers, and ends with the last one.
+func TestTortureDetached(t *testing.T) {
+	for _, flavor := range []string{"local", "fault-key"} {
+		t.Run(flavor, func(t *testing.T) {
+			slot(t)
+			w := newWorld(t, flavor)
+			args := w.launchArgs("sleep 1;")
+			o := w.run(nil, append([]string{args[0], "--detach"}, args[1:]...)...)
+			require.Equal(t, 0, o.code, o.stderr)
+			id := strings.TrimSpace(o.stdout)
+			r := w.record()
+			require.NotNil(t, r)
+			assert.Equal(t, r.ID, id, "stdout is the ID alone")
+			o = w.run(nil, "run", "wait", id)
+			assert.Equal(t, 3, o.code, o.stderr)
+			w.check(w.record(), false)
+		})
+	}
+}
+
+// TestTortureFollowerDies: whoever kills the follower finds the run again.
+func TestTortureFollowerDies(t *testing.T) {
+	slot(t)
+	w := newWorld(t, "local")
+	args := w.launchArgs("sleep 1;")
+	o := w.run(nil, append([]string{args[0], "--detach"}, args[1:]...)...)
+	require.Equal(t, 0, o.code, o.stderr)
+	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+	for _, pid := range w.processes("follower") {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	w.check(w.recovered(), false)
+}
+
+// TestTortureEmptyHome: the machine is gone with its store between two launches
+// of one token.
+func TestTortureEmptyHome(t *testing.T) {
+	for _, flavor := range []string{"local", "fault-key", "fault-search"} {
+		t.Run(flavor, func(t *testing.T) {
+			slot(t)
+			w := newWorld(t, flavor)
+			cmd := w.command(nil, w.launchArgs("sleep 1;")...)
+			require.NoError(t, cmd.Start())
+			require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+			require.NoError(t, cmd.Process.Kill())
+			_ = cmd.Wait()
+			for _, dir := range []string{w.home.Runs(), w.home.Owners(), w.home.Work()} {
+				w.ok("version") // nothing of stephost needs them to be there
+				require.NoError(t, os.RemoveAll(dir))
+			}
+			o := w.run(nil, w.launchArgs("sleep 1;")...)
+			assert.Equal(t, 3, o.code, o.stderr)
+			assert.True(t, strings.HasPrefix(o.stdout, "line 1\n"), "the log is read from its start")
+			r := w.record()
+			require.NotNil(t, r)
+			assert.True(t, r.Attempts[0].Existing)
+			w.check(r, false)
+		})
+	}
+}
