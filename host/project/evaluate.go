@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/stephost/stephost/host/diag"
@@ -285,15 +284,6 @@ func (e *evaluator) named(n *names, root, name string) (cty.Value, hcl.Diagnosti
 	}
 	e.memo[key] = val
 	return val, diags
-}
-
-// convertTo converts to a simple type with an error at v.
-func convertTo(val cty.Value, ty cty.Type, v *Value) (cty.Value, hcl.Diagnostics) {
-	out, err := convert.Convert(val, ty)
-	if err != nil {
-		return cty.DynamicVal, hcl.Diagnostics{errorAt(v.Range, "Wrong type", fmt.Sprintf("%s: %s.", v.Name, err))}
-	}
-	return out, nil
 }
 
 func errorAt(r hcl.Range, summary, detail string) *hcl.Diagnostic {

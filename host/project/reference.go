@@ -123,7 +123,7 @@ func (d *decoder) computed(expr hcl.Expression, in unit) hclsyntax.Expression {
 	case *hclsyntax.ScopeTraversalExpr:
 		return d.computedName(x, in)
 	case *hclsyntax.IndexExpr:
-		if bad := d.unlessKnown(x.Key.(hclsyntax.Expression), in); bad != nil {
+		if bad := d.unlessKnown(x.Key, in); bad != nil {
 			return bad
 		}
 		return d.computed(x.Collection, in)

@@ -211,7 +211,7 @@ func (c *checker) sequence(v cty.Value, ty cty.Type, path cty.Path) {
 	for it := v.ElementIterator(); it.Next(); i++ {
 		_, e := it.Element()
 		c.size++
-		et := cty.DynamicPseudoType
+		var et cty.Type
 		if ty.IsTupleType() {
 			et = ty.TupleElementType(i)
 		} else {

@@ -127,14 +127,7 @@ func cutFrame(b []byte) (f frame, size int, status frameStatus) {
 	return f, size, frameWhole
 }
 
-// toNanos and toTime convert times to those of frames and back.
-func toNanos(t time.Time) int64 {
-	if t.IsZero() {
-		return noTime
-	}
-	return t.UnixNano()
-}
-
+// toTime converts a time of a frame.
 func toTime(nanos int64) time.Time {
 	if nanos == noTime {
 		return time.Time{}

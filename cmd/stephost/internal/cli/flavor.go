@@ -82,6 +82,7 @@ func (a *app) flavorRegister() *cobra.Command {
 	var o registry.RegisterOptions
 	var all bool
 	c := command("register PATH", "Make a flavor known and pin its implementation", cobra.Command{
+		Aliases: []string{"create"},
 		Long: `Registers the flavor at PATH: a plugin (a file, with its manifest inside or
 beside it), a directory with a flavor.hcl, or a manifest alone (then operators
 and files can be checked, but nothing launched). The implementation is copied

@@ -27,6 +27,22 @@ Help: stephost --help, and --help after every command.
 	return err
 }
 
+func (a *app) helpCommand() *cobra.Command {
+	return command("help [COMMAND...]", "Help about any command", cobra.Command{
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || about == nil || len(rest) > 0 && about.HasAvailableSubCommands() {
+				if about == nil || err != nil {
+					about, rest = cmd.Root(), args
+				}
+				return a.unknownCommand(about, rest)
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	})
+}
+
 // help prints the help of a command. It is written by hand: templates would be
 // linked into, and loaded by, every start.
 func help(cmd *cobra.Command, _ []string) {

@@ -82,6 +82,10 @@ func (a *app) operatorList() *cobra.Command {
 				return err
 			}
 			p, _, perr := h.Project(cmd.Context(), a.project())
+			var wrong hcl.Diagnostics
+			if perr != nil && !errors.As(perr, &wrong) {
+				return perr // a directory that is not there, not a file that is wrong
+			}
 			items := []operatorItem{}
 			if perr == nil {
 				for _, name := range p.OperatorOrder {

@@ -160,3 +160,10 @@ func TestProjectHidesRegistered(t *testing.T) {
 	assert.Contains(t, r.out, "here")
 	assert.Contains(t, r.err, "stephost validate")
 }
+
+func TestListInNoDirectory(t *testing.T) {
+	w := newWorld(t)
+	r := w.run("operator", "list", "-C", filepath.Join(w.base, "none"))
+	assert.Equal(t, 125, r.code)
+	assert.Contains(t, r.err, "Next: ")
+}

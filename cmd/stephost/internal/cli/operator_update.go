@@ -75,6 +75,9 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 	if err != nil {
 		return err
 	}
+	if err := switchValue(names); err != nil {
+		return err
+	}
 	if err := arguments(1, "the NAME of an operator")(cmd, names); err != nil {
 		return err
 	}

@@ -74,6 +74,9 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 	if err != nil {
 		return err
 	}
+	if err := switchValue(names); err != nil {
+		return err
+	}
 	if err := arguments(1, "a NAME for the operator")(cmd, names); err != nil {
 		return err
 	}
@@ -95,6 +98,16 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 		defer a.say("Next: stephost launch --operator %s -- COMMAND, or stephost doctor %s", op.Name, op.Name)
 	}
 	return a.wrote(cmd.Context(), h, o, op, checked, "registered")
+}
+
+// switchValue explains "--spot false", which reads as a flag and an argument.
+func switchValue(args []string) error {
+	for _, arg := range args[min(1, len(args)):] {
+		if arg == "true" || arg == "false" {
+			return &problem.Error{Summary: fmt.Sprintf("%q stands where no argument belongs", arg), Next: "write --NAME=" + arg + ", with \"=\""}
+		}
+	}
+	return nil
 }
 
 // noFlavor explains a missing --flavor; a mistyped one comes first.

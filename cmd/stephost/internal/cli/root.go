@@ -55,6 +55,7 @@ func (a *app) root() *cobra.Command {
 	add(root, groupThing, a.flavorCommand(), a.operatorCommand())
 	add(root, groupOther, a.completionCommand(), a.versionCommand())
 	root.AddCommand(a.followerCommand())
+	root.SetHelpCommand(a.helpCommand())
 	root.SetHelpCommandGroupID(groupOther)
 
 	root.SetGlobalNormalizationFunc(normalizeFlag)

@@ -37,6 +37,9 @@ func TestFirstMinutes(t *testing.T) {
 		[]string{"plan", "train", "-C", w.dir},
 		[]string{"validate", "-C", w.dir},
 		[]string{"validate", "train.hcl"},
+		[]string{"help", "flavors"},
+		[]string{"help", "flavor", "lst"},
+		[]string{"operator", "register", "gpu", "--flavor=cloud", "--role=x", "--spot", "false"},
 	))
 	w.neverRan()
 }
