@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,7 +203,10 @@ func firstError(diags []*operatorv1.Diagnostic) *operatorv1.Diagnostic {
 // diagnosticText is one paragraph for a record.
 func diagnosticText(d *operatorv1.Diagnostic) string {
 	text := d.GetSummary()
-	if d.GetDetail() != "" {
+	// A summary that had to be cut is the beginning of the detail.
+	if cut := strings.TrimSuffix(text, "..."); strings.HasPrefix(d.GetDetail(), cut) {
+		text = d.GetDetail()
+	} else if d.GetDetail() != "" {
 		text += ": " + d.GetDetail()
 	}
 	return problem.Bound(text, 2<<10)

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"golang.org/x/mod/semver"
 
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/schema"
@@ -56,7 +56,7 @@ func (p *parser) check(decl hcl.Range) {
 		}
 		return decl
 	}
-	if v, err := semver.StrictNewVersion(m.Version); m.Version != "" && (err != nil || v.String() != m.Version || len(m.Version) > 60) {
+	if m.Version != "" && (!exactVersion(m.Version) || len(m.Version) > 60) {
 		p.fail(at("version"), "Bad version", "A version is like \"1.2.3\" or \"1.2.3-beta.1\" (semver.org), at most 60 characters.")
 	}
 	if strings.ContainsAny(m.Summary, "\r\n") || len(m.Summary) > maxSummary {
@@ -309,4 +309,12 @@ func (p *parser) tryConditions() {
 			p.diags = append(p.diags, d)
 		}
 	}
+}
+
+// exactVersion tells whether v is a full semantic version, without the "v" that
+// Go puts before it. (golang.org/x/mod/semver compiles no patterns at program
+// start, which every command would pay for.)
+func exactVersion(v string) bool {
+	with := "v" + v
+	return semver.IsValid(with) && semver.Canonical(with)+semver.Build(with) == with
 }

@@ -26,9 +26,6 @@ const (
 
 // localPlace has an operator of the local flavor.
 func (b *bench) localPlace(ctx context.Context) (*lab.Place, error) {
-	if err := b.Need(b.Stephost, b.Local); err != nil {
-		return nil, err
-	}
 	place, err := b.Place()
 	if err != nil {
 		return nil, err

@@ -26,9 +26,6 @@ const (
 // benchMany launches the same runs of the fault flavor in one host process and
 // in as many processes, all at once.
 func benchMany(ctx context.Context, b *bench) error {
-	if err := b.Need(b.Stephost); err != nil {
-		return err
-	}
 	var one, many struct{ wall, cpu stats.Sample }
 	for range manyRounds {
 		wall, cpu, err := b.manyInOne(ctx)

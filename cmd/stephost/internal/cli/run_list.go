@@ -19,7 +19,7 @@ func (a *app) runListCommand() *cobra.Command {
 	)
 	c := command("list", "List runs, newest first", cobra.Command{
 		Aliases: []string{"ls"},
-		Long:    "List runs, newest first: all that are not over, and of the others the last ones.",
+		Long:    "List runs, newest first: the last ones, unless --all or --limit say otherwise.",
 		Args:    arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, err := a.store(cmd.Context())
