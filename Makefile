@@ -47,7 +47,7 @@ bench: build
 	$(GO) run ./test/bench
 
 torture:
-	STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 3h -v -run Torture ./test/e2e/...
+	STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 3h -v -run Torture ./test/torture
 
 fuzz:
 	@set -e; for p in $$(grep -rl --include='*_test.go' '^func Fuzz' host pluginsdk | xargs -n1 dirname | sort -u); do \

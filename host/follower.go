@@ -25,6 +25,19 @@ const (
 	followWait = followIdle + 4*followPoll
 )
 
+// FollowerRuns tells whether a follower of this home lives.
+func (h *Host) FollowerRuns() bool {
+	lock := flock.New(h.followerLock())
+	got, err := lock.TryRLock()
+	if err != nil {
+		return false
+	}
+	_ = lock.Close()
+	return !got
+}
+
+func (h *Host) followerLock() string { return filepath.Join(h.o.Home.Owners(), "follower") }
+
 // Follow drives all detached runs of this home that have no living owner, until
 // there are none. One follower per home: a second one waits a moment, in case
 // the first is just ending, and leaves (false).
@@ -32,7 +45,7 @@ func (h *Host) Follow(ctx context.Context) (bool, error) {
 	if err := h.o.Home.Make(h.o.Home.Owners()); err != nil {
 		return false, err
 	}
-	lock := flock.New(filepath.Join(h.o.Home.Owners(), "follower"))
+	lock := flock.New(h.followerLock())
 	wait, cancel := context.WithTimeout(ctx, followWait)
 	defer cancel()
 	held, err := lock.TryLockContext(wait, followPoll/2)

@@ -193,6 +193,17 @@ func (s *Session) Cancel(ctx context.Context, cause, by string, force bool) erro
 	return s.sup.Cancel(ctx, s.id, runs.Intent{Cause: cause, By: by, At: time.Now(), Force: force})
 }
 
+// Detach leaves the run, which this process must have let go, to the follower.
+// It is no error when somebody else drives it already.
+func (s *Session) Detach(ctx context.Context) error {
+	err := s.sup.Detach(ctx, s.id)
+	var owned *runs.OwnedError
+	if errors.As(err, &owned) {
+		return nil
+	}
+	return err
+}
+
 // Log reads the run's log, from its start unless o says otherwise. With Follow
 // it goes on until the log is complete.
 func (s *Session) Log(ctx context.Context, o spool.ReadOptions) (*spool.Reader, error) {

@@ -52,7 +52,8 @@ func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, create
 		s.fresh[r.ID] = f
 		s.mu.Unlock()
 	}
-	if !created && r.DefinitionDigest != digest(definition) {
+	// A run that was found at the backend by its token alone has no definition.
+	if !created && len(r.Definition) > 0 && r.DefinitionDigest != digest(definition) {
 		return r, false, &DifferentDefinitionError{Run: r, Diff: differences(r.Definition, definition)}
 	}
 	return r, created, nil
@@ -86,6 +87,19 @@ func (s *Supervisor) Again(ctx context.Context, id string) error {
 		n := len(r.Attempts) + 1
 		r.Attempts = append(r.Attempts, runs.Attempt{Number: n, Key: Key(r.Token, n)})
 		return []runs.Event{event("again", "attempt %d was asked for", n)}, nil
+	})
+}
+
+// Detach marks a run that nobody owns as one that the follower shall drive.
+func (s *Supervisor) Detach(ctx context.Context, id string) error {
+	claim, err := s.o.Store.Claim(ctx, id, s.o.Owner, runs.ClaimOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = claim.Release(ctx) }()
+	return claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+		r.Detached = true
+		return []runs.Event{event("detached", "left to the background")}, nil
 	})
 }
 

@@ -31,6 +31,9 @@ type DriveOptions struct {
 type plan struct {
 	Step  *project.Resolved
 	First bool `json:",omitempty"`
+	// JoinOnly: the step is not known here; the run may be adopted and never
+	// submitted.
+	JoinOnly bool `json:",omitempty"`
 }
 
 // drive is one run in the hands of this process. Its goroutine is the only one

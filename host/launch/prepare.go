@@ -90,6 +90,9 @@ func (d *drive) prepare(ctx context.Context) (*operatorv1.SubmitRequest, *reject
 			return nil, nil, err
 		}
 	}
+	if d.plan.JoinOnly {
+		return nil, &rejection{class: problem.Lost, phase: "preparing", message: "the backend holds no job of this run token any more"}, nil
+	}
 	env, rejected, err := d.environment(ctx)
 	if rejected != nil || err != nil {
 		return nil, rejected, err

@@ -124,6 +124,9 @@ func subdirs(dir string) ([]string, error) {
 // meant, perhaps, and what exists.
 func (r *Registry) Flavor(ctx context.Context, ref string) (*Flavor, error) {
 	name, want := splitRef(ref)
+	if f := r.exact(name, want); f != nil {
+		return f, nil
+	}
 	all, err := r.Flavors(ctx)
 	if err != nil {
 		return nil, err
@@ -158,6 +161,20 @@ func (r *Registry) Flavor(ctx context.Context, ref string) (*Flavor, error) {
 		return nil, broken
 	}
 	return nil, notFound(ref, name, versions, names)
+}
+
+// exact is a registered version that was asked for by its full name: its record
+// alone is read. A shipped flavor is compared with the file that it came from,
+// so it goes the long way.
+func (r *Registry) exact(name, version string) *Flavor {
+	if version == "" || checkFlavorName(name) != nil || checkVersion(version) != nil {
+		return nil
+	}
+	rec, err := r.readRecord(name, version)
+	if err != nil || rec.Shipped != nil {
+		return nil
+	}
+	return r.flavor(rec)
 }
 
 func notFound(ref, name string, versions, names []string) error {

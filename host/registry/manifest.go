@@ -55,10 +55,15 @@ func (f *Flavor) load(ctx context.Context) (*manifest.Manifest, error) {
 	if got := digestOf(data); got != f.ManifestDigest {
 		return nil, pinError(f, f.source.file, "the manifest was changed", trimDigest(f.ManifestDigest), trimDigest(got), nil)
 	}
+	key := f.source.file + "\x00" + f.ManifestDigest
+	if m, ok := f.reg.parsed.Load(key); ok {
+		return m.(*manifest.Manifest), nil
+	}
 	m, diags := manifest.Parse(f.reg.sources, f.source.file, data)
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	f.reg.parsed.Store(key, m)
 	return m, nil
 }
 

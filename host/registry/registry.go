@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"sync"
+
 	"os"
 
 	"github.com/stephost/stephost/host/diag"
@@ -35,6 +37,10 @@ type Registry struct {
 	home    home.Home
 	options Options
 	sources *diag.Sources
+
+	// parsed holds manifests by file and digest: one command asks for the same
+	// flavor several times.
+	parsed sync.Map
 }
 
 // New makes a registry. Nothing is opened or created.

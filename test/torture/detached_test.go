@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/host/home"
 )
 
 // asleep is longer than the step's run limit.
@@ -99,4 +101,26 @@ func TestTortureEmptyHome(t *testing.T) {
 			w.check(r, false)
 		})
 	}
+}
+
+// TestTortureAnotherMachine: a run that another home launched is shown, read,
+// and cancelled by operator and token.
+func TestTortureAnotherMachine(t *testing.T) {
+	slot(t)
+	w := newWorld(t, "local")
+	cmd := w.command(nil, w.launchArgs("sleep 600;")...)
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+
+	other := home.EnvVar + "=" + w.dir + "/other"
+	w.run([]string{other}, "operator", "register", "op", "--flavor=local")
+	o := w.run([]string{other}, "run", "show", "--operator", "op", "--token", "nobody's")
+	assert.Equal(t, 125, o.code, o.stdout)
+	o = w.run([]string{other}, "run", "show", "--operator", "op", "--token", w.token)
+	require.Equal(t, 0, o.code, o.stderr)
+	o = w.run([]string{other}, "run", "cancel", "--operator", "op", "--token", w.token)
+	assert.Equal(t, 0, o.code, o.stderr)
+	_ = cmd.Wait()
+	assert.Equal(t, 130, cmd.ProcessState.ExitCode(), "the launcher hears of it from the backend")
+	w.checkNothingLeft()
 }

@@ -3,15 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/runs"
 )
 
@@ -57,10 +56,14 @@ func (a *app) followerCommand() *cobra.Command {
 func (a *app) handOver(id string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
 	defer cancel()
-	if err := a.markDetached(ctx, id); err != nil {
+	session, err := a.h.Attach(ctx, id, host.SessionOptions{})
+	if err == nil {
+		err = session.Detach(ctx)
+	}
+	if err != nil {
 		return "it could not be handed over: " + err.Error()
 	}
-	if a.followerRuns() && a.taken(ctx, id) {
+	if a.h.FollowerRuns() && a.taken(ctx, id) {
 		return ""
 	}
 	if err := a.startFollower(); err != nil {
@@ -70,48 +73,6 @@ func (a *app) handOver(id string) string {
 		return "the background process has not taken it; see " + a.followerLog()
 	}
 	return ""
-}
-
-// markDetached tells the store that the run is the follower's.
-func (a *app) markDetached(ctx context.Context, id string) error {
-	store, err := a.h.Runs(ctx)
-	if err != nil {
-		return err
-	}
-	r, err := store.Run(ctx, id)
-	if err != nil || r.Detached {
-		return err
-	}
-	owner, err := runs.NewOwner(ctx, a.h.Home().Owners())
-	if err != nil {
-		return err
-	}
-	defer func() { _ = owner.Close() }()
-	claim, err := store.Claim(ctx, id, owner, runs.ClaimOptions{})
-	var owned *runs.OwnedError
-	if errors.As(err, &owned) {
-		return nil // somebody else drives it already
-	}
-	if err != nil {
-		return err
-	}
-	err = claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
-		r.Detached = true
-		return []runs.Event{{Kind: "detached", Message: fmt.Sprintf("left to the background by process %d", os.Getpid())}}, nil
-	})
-	return errors.Join(err, claim.Release(ctx))
-}
-
-// followerRuns tells whether a follower lives. It holds the lock of
-// host.Follow.
-func (a *app) followerRuns() bool {
-	lock := flock.New(filepath.Join(a.h.Home().Owners(), "follower"))
-	got, err := lock.TryRLock()
-	if err != nil {
-		return false
-	}
-	_ = lock.Close()
-	return !got
 }
 
 // taken waits until somebody owns the run, or it needs nobody any more.

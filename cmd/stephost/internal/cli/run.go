@@ -64,6 +64,10 @@ func (a *app) findRun(ctx context.Context, n *runName, args []string) (*runs.Run
 	var r *runs.Run
 	if n.token != "" {
 		r, err = store.ByToken(ctx, n.token)
+		var missing *runs.NotFoundError
+		if errors.As(err, &missing) && n.operator != "" {
+			return a.h.Join(ctx, nil, n.operator, n.token)
+		}
 	} else {
 		r, err = store.Run(ctx, args[0])
 	}

@@ -22,7 +22,7 @@ func (a *app) runPruneCommand() *cobra.Command {
 		o     host.PruneOptions
 	)
 	c := command("prune", "Forget runs that are over", cobra.Command{
-		Long: "Remove the records, logs and work directories of runs that are over from this machine. Nothing is removed at the backend.",
+		Long: "Remove the records, logs and work directories of runs that are over from this machine. With --remote their jobs go at the backend too, once their flavor need not keep them as evidence any more; a run whose job cannot be removed stays.",
 		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -42,6 +42,7 @@ func (a *app) runPruneCommand() *cobra.Command {
 	})
 	c.Flags().StringVar(&older, "older-than", pruneAge, "only runs that ended so long ago, for example 12h or 30d; 0 is any")
 	c.Flags().IntVar(&o.KeepLast, "keep-last", 0, "keep so many of the newest")
+	c.Flags().BoolVar(&o.Remote, "remote", false, "remove the jobs at the backend too")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would be removed")
 	return c
 }
@@ -50,13 +51,20 @@ type prunedItem struct {
 	Run   string `json:"run"`
 	Step  string `json:"step,omitempty"`
 	Bytes int64  `json:"bytes"`
+	Kept  string `json:"kept,omitempty"` // why it stays
 }
 
 func (a *app) pruned(list []host.Pruned, dry bool) error {
 	items := make([]prunedItem, len(list))
-	total := int64(0)
+	total, kept := int64(0), 0
 	for i, p := range list {
 		items[i] = prunedItem{Run: p.Run.ID, Step: p.Run.Step, Bytes: p.Bytes}
+		if p.Err != nil {
+			items[i].Kept = p.Err.Error()
+			a.say("run %s stays: %s", p.Run.ID, p.Err)
+			kept++
+			continue
+		}
 		total += p.Bytes
 	}
 	now := time.Now()
@@ -70,7 +78,7 @@ func (a *app) pruned(list []host.Pruned, dry bool) error {
 	if dry {
 		word = "Would remove"
 	}
-	a.say("%s %d runs, %s.", word, len(list), humanize.Bytes(uint64(total)))
+	a.say("%s %d runs, %s.", word, len(list)-kept, humanize.Bytes(uint64(total)))
 	return nil
 }
 
