@@ -331,3 +331,42 @@ func TestWrongScopeIsNoVerdict(t *testing.T) {
 	assert.Equal(t, "succeeded", r.Verdict.Class)
 	assert.Equal(t, []string{"1"}, ran())
 }
+
+// TestBlockedOnASecret: the shell that recovers does not have the secret. The
+// run waits for it and is never submitted without.
+func TestBlockedOnASecret(t *testing.T) {
+	w := newWorld(t, "key")
+	h := w.host()
+	t.Setenv("TOKEN_OF_THE_TEST", "hunter2")
+	argv, ran := witness(t, `test "$TOKEN" = "$(echo hunter)2"`)
+	sel := w.selection(h, step(argv, "secrets = {\nTOKEN = env(\"TOKEN_OF_THE_TEST\")\n}"))
+	require.NoError(t, os.Unsetenv("TOKEN_OF_THE_TEST"))
+
+	l, err := h.Launch(w.ctx, host.LaunchRequest{Selection: sel})
+	require.NoError(t, err)
+	r, err := l.Wait(w.ctx)
+	var blocked *launch.BlockedError
+	require.ErrorAs(t, err, &blocked)
+	assert.Equal(t, "TOKEN", blocked.Secret)
+	assert.Equal(t, runs.Blocked, r.State)
+	assert.Contains(t, host.Problem(err).Next, "run attach "+r.ID)
+	assert.Empty(t, ran())
+
+	t.Setenv("TOKEN_OF_THE_TEST", "hunter2")
+	s, err := w.host().Attach(w.ctx, r.ID, host.SessionOptions{})
+	require.NoError(t, err)
+	r, err = s.Wait(w.ctx)
+	require.NoError(t, err)
+	assert.Equal(t, "succeeded", r.Verdict.Class)
+	assert.Equal(t, []string{"1"}, ran())
+
+	// The value is nowhere in the home.
+	require.NoError(t, filepath.WalkDir(w.home.Root(), func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		assert.False(t, strings.Contains(string(data), "hunter2"), path)
+		return err
+	}))
+}

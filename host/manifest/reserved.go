@@ -9,12 +9,13 @@ func ReservedNames() []string {
 		// Flags of every command.
 		"chdir", "color", "debug", "file", "help", "no_color", "output", "quiet", "verbose", "version", "yes",
 		// Flags of operator register, update and launch.
-		"again", "default", "detach", "dry_run", "flavor", "flavor_version", "force", "name", "on_term",
+		"again", "default", "detach", "dry_run", "first", "flavor", "flavor_version", "force", "name", "on_term",
 		"online", "offline", "operator", "pipeline", "pipeline_run", "result_file", "run_name", "run_token", "set",
-		"step", "step_name", "unset", "var", "var_file",
+		"replace", "step", "step_name", "unsafe_store", "unset", "var", "var_file",
 		// A step's own words.
 		"argv", "command", "env", "env_file", "environment", "label", "labels", "resources", "retry", "secret",
-		"secrets", "settings", "setting", "timeout", "timeout_cancel", "timeout_provisioning", "timeout_run",
+		"retry_capacity", "retry_preempted", "retry_system", "retry_user",
+		"secrets", "settings", "setting", "timeout", "timeout_cancel", "timeout_log_drain", "timeout_provisioning", "timeout_run", "timeout_total",
 		"timeouts", "allow_visible_secrets",
 		// The environment.
 		"allow_large", "base_image", "dockerfile", "exclude", "image", "override", "platform", "python", "registry",

@@ -275,6 +275,8 @@ func ResolveOperator(ctx context.Context, r OperatorRequest) (*ResolvedOperator,
 	in.Config = d.operatorGivens(r.Operator, r.Manifest, templates, &in.Settings)
 	if r.Operator.Defaults != nil {
 		d.fitOperator(ResolveRequest{Operator: r.Operator, Manifest: r.Manifest})
+		resources, written := d.resources([]*Body{r.Operator.Defaults})
+		in.Resources = d.resourceGivens(resources, written)
 	}
 	result, diags := r.Manifest.Schema.Evaluate(in)
 	d.diags = append(d.diags, diags...)
