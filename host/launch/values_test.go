@@ -54,11 +54,3 @@ func TestValuesOfDifferentSourcesDoNotMix(t *testing.T) {
 	v.add("a", []byte("1\n"))
 	assert.Equal(t, map[string]json.RawMessage{"x": json.RawMessage("1"), "y": json.RawMessage("2")}, v.found)
 }
-
-func TestKey(t *testing.T) {
-	assert.Len(t, Key("token", 1), keyLength)
-	assert.Regexp(t, "^[a-z2-7]{26}$", Key("any string: ü/…", 7))
-	assert.NotEqual(t, Key("token", 1), Key("token", 2))
-	assert.NotEqual(t, Key("token1", 1), Key("token", 11), "parts do not run into each other")
-	assert.Equal(t, "akwrgr43vq4cqzs43t6foqyxau", Key("token", 1), "a key is for ever: this one was made by version 0.1.0")
-}
