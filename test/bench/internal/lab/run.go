@@ -37,6 +37,10 @@ type Command struct {
 	Read func(io.Reader) error
 }
 
+// cancelGrace is what an interrupted launch gets to end its job, which is no
+// child of anybody's here and would stay.
+const cancelGrace = 20 * time.Second
+
 // stderrKept bounds Stderr; a trace of all packages' initialisation fits.
 const stderrKept = 64 << 10
 
@@ -53,6 +57,7 @@ func (l *Lab) Run(ctx context.Context, c Command) (Ran, error) {
 	}()
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stderr = c.Env, c.Dir, said
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, cancelGrace
 	var out, in *os.File
 	if c.Read != nil {
 		if out, in, err = os.Pipe(); err != nil {
