@@ -144,15 +144,22 @@ func (h *Host) Close(ctx context.Context) error {
 		h.supervisor.Close()
 	}
 	h.warming.Wait()
-	if h.processes != nil {
-		errs = append(errs, h.processes.Close(ctx))
-	}
+	// A plugin takes a moment to end; the store is closed meanwhile.
+	ended := make(chan error, 1)
+	go func(m *process.Manager) {
+		if m == nil {
+			ended <- nil
+			return
+		}
+		ended <- m.Close(ctx)
+	}(h.processes)
 	if h.owner != nil {
 		errs = append(errs, h.owner.Close())
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}
+	errs = append(errs, <-ended)
 	h.supervisor, h.processes, h.owner, h.store = nil, nil, nil, nil
 	return errors.Join(errs...)
 }

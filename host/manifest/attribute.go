@@ -2,10 +2,8 @@ package manifest
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
@@ -22,7 +20,24 @@ func attributeSchema() *hcl.BodySchema {
 	}
 }
 
-var attributeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) })
+// attributeName tells whether s is a name for an attribute: a small letter, then
+// small letters, digits and "_", at most 63 in all.
+func attributeName(s string) bool { return word(s, "_", 63) }
+
+// word tells whether s begins with a small letter and goes on with small
+// letters, digits and bytes of more. (Patterns with a bounded repetition are
+// slow to compile, and every command reads a manifest.)
+func word(s, more string, most int) bool {
+	if s == "" || len(s) > most || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(more, c) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // attribute reads a config or setting block.
 func (p *parser) attribute(b *hcl.Block) {
@@ -87,7 +102,7 @@ func (p *parser) attribute(b *hcl.Block) {
 // name checks a name or alias: its form, stephost's own words, doubles.
 func (p *parser) name(a *schema.Attribute, name string, r hcl.Range) {
 	switch {
-	case !attributeName().MatchString(name):
+	case !attributeName(name):
 		p.fail(r, fmt.Sprintf("Bad name %q", bounded(name)), "A name has lower-case letters, digits and \"_\", and begins with a letter.")
 		return
 	case slices.Contains(ReservedNames(), name):

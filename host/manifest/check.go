@@ -35,12 +35,11 @@ func Capabilities() []string {
 }
 
 var (
-	flavorName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`) })
 	envPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`) })
-	machine    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_]{1,20}$`) })
+	machine    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_]+$`) })
 )
 
-func validFlavorName(s string) bool { return flavorName().MatchString(s) }
+func validFlavorName(s string) bool { return word(s, "_-", 40) }
 
 // check looks at what was read as a whole.
 func (p *parser) check(decl hcl.Range) {
@@ -83,7 +82,7 @@ func (p *parser) check(decl hcl.Range) {
 	word("secrets", m.Secrets, "secrets", "store", "visible", "none")
 	word("outputs", m.Outputs, "outputs", "directory", "uri", "none")
 	word("tls", m.TLS, "tls", "auto")
-	if m.MachineArch != "" && !machine().MatchString(m.MachineArch) {
+	if m.MachineArch != "" && (len(m.MachineArch) > 20 || !machine().MatchString(m.MachineArch)) {
 		p.fail(at("machine_arch"), "Bad architecture", "Write it as Go and OCI do: amd64, arm64.")
 	}
 	for _, pattern := range m.PassEnv {

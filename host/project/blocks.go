@@ -2,9 +2,7 @@ package project
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -12,12 +10,38 @@ import (
 	"github.com/stephost/stephost/host/schema"
 )
 
-var (
-	operatorName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`) })
-	flavorRef    = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}(@[0-9A-Za-z][0-9A-Za-z.+_-]{0,62})?$`)
-	})
-)
+// The names below are judged byte by byte: a pattern with a bounded repetition
+// costs more to compile than a whole project file to read.
+
+// operatorName tells whether s is a name for an operator.
+func operatorName(s string) bool { return word(s, "", "_-") }
+
+// flavorRef tells whether s is "name" or "name@version".
+func flavorRef(s string) bool {
+	name, version, versioned := strings.Cut(s, "@")
+	return word(name, "", "_-") && (!versioned || word(version, upperCase, ".+_-"+upperCase))
+}
+
+const upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// word tells whether s has 1 to 63 small letters, digits or bytes of first (at
+// its beginning) and rest (behind it).
+func word(s, first, rest string) bool {
+	const most = 63
+	if s == "" || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		more := rest
+		if i == 0 {
+			more = first
+		}
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(more, c) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // maxName is the length of a step's or pipeline's name in bytes; backends hash
 // or cut longer ones anyway.
@@ -43,7 +67,7 @@ func (l *loader) decodeDefaults(b *hcl.Block, in unit, d *decoder) {
 
 func (l *loader) decodeOperator(b *hcl.Block, in unit, file string, d *decoder) {
 	name := b.Labels[0]
-	if !operatorName().MatchString(name) {
+	if !operatorName(name) {
 		l.fail(b.LabelRanges[0], "Invalid name", fmt.Sprintf(
 			"%s is no name of an operator: use lower-case letters, digits, - and _, at most 63, beginning with a letter or digit.", quote(name)))
 		return
@@ -65,7 +89,7 @@ func (l *loader) decodeOperator(b *hcl.Block, in unit, file string, d *decoder) 
 		switch {
 		case w.set() && !w.val.IsWhollyKnown() && !d.diags.HasErrors():
 			l.fail(w.Range, "Flavor must be known", "The flavor decides what the rest means, so it cannot come from env() and its like.")
-		case w.known() && o.Flavor != "" && !flavorRef().MatchString(o.Flavor):
+		case w.known() && o.Flavor != "" && !flavorRef(o.Flavor):
 			l.fail(w.Range, "Invalid flavor", fmt.Sprintf(`%s is no flavor: write a name such as "sagemaker", or "sagemaker@0.1.0" to pin a version.`, quote(o.Flavor)))
 		}
 	}
@@ -147,7 +171,7 @@ func (l *loader) operatorOf(a *hcl.Attribute, origin string, in unit, d *decoder
 		return ""
 	}
 	name := d.text("operator", w)
-	if name != "" && !operatorName().MatchString(name) {
+	if name != "" && !operatorName(name) {
 		l.fail(w.Range, "Invalid name", fmt.Sprintf("%s is no name of an operator.", quote(name)))
 		return ""
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	// lockPause is the longest pause between two tries. SQLite's own waiting
 	// (busy_timeout) grows to 100 ms a try and cannot be cancelled.
 	lockPause = 4 * time.Millisecond
+	// walLimit, in bytes, is what is kept of the write-ahead log.
+	walLimit = 1 << 20
 )
 
 // database is one connection with its prepared statements. It belongs to one
@@ -67,6 +70,13 @@ func connect(ctx context.Context, path string) (*database, error) {
 		return err
 	})
 	if err != nil {
+		_ = conn.Close()
+		_ = pool.Close()
+		return nil, sqlError(ctx, path, err)
+	}
+	// The log of a store that several processes use grows until nobody reads,
+	// and whoever opens it afterwards pays for its length.
+	if _, err := conn.ExecContext(ctx, "PRAGMA journal_size_limit="+strconv.Itoa(walLimit)); err != nil {
 		_ = conn.Close()
 		_ = pool.Close()
 		return nil, sqlError(ctx, path, err)

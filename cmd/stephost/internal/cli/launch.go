@@ -148,6 +148,7 @@ func (a *app) launch(ctx context.Context, l *launchFlags, step string, argv []st
 		}
 	}
 	a.watch(signals, o)
+	a.sendTrace(ctx, launched.Run)
 	return nil
 }
 
