@@ -16,6 +16,9 @@ import (
 // launchable checks the implementation of a selected flavor against its pin.
 // The descriptor that was checked is the one that the first start executes.
 func (h *Host) launchable(ctx context.Context, sel *Selection) (*launch.Flavor, error) {
+	if sel.launchable != nil {
+		return sel.launchable, nil
+	}
 	checked, err := h.registry.Executable(ctx, sel.Flavor)
 	if err != nil {
 		return nil, err

@@ -9,8 +9,10 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/schema"
@@ -68,6 +70,10 @@ type StepRequest struct {
 	// Operator overrides what the step says; "" = the step's, else the default.
 	Operator string
 	Stage    schema.Stage
+	// Start says that the step will be launched: the plugin starts while the
+	// step is resolved, because both take milliseconds and there are two cores.
+	// A step that turns out to be wrong ends it again.
+	Start bool
 }
 
 // Selection is a step with its operator and flavor.
@@ -80,11 +86,16 @@ type Selection struct {
 	Manifest   *manifest.Manifest
 	Resolved   *project.Resolved
 	Warnings   hcl.Diagnostics
+
+	launchable *launch.Flavor // with StepRequest.Start
 }
 
 // Select chooses the operator and resolves the step. The error is
 // hcl.Diagnostics or a *problem.Error. No plugin is started.
 func (h *Host) Select(ctx context.Context, q StepRequest) (*Selection, error) {
+	if q.Start {
+		h.warming.Go(process.Warm)
+	}
 	name := q.operatorName()
 	sel := &Selection{}
 	var err error
@@ -93,6 +104,12 @@ func (h *Host) Select(ctx context.Context, q StepRequest) (*Selection, error) {
 	}
 	if err := h.flavorOf(ctx, sel, q.Stage); err != nil {
 		return nil, err
+	}
+	if q.Start {
+		if sel.launchable, err = h.launchable(ctx, sel); err != nil {
+			return nil, err
+		}
+		h.warm(ctx, sel.launchable)
 	}
 	resolved, diags := project.Resolve(ctx, project.ResolveRequest{
 		Project: q.Project, Step: q.Step, Inline: q.Inline, Operator: sel.Operator, Manifest: sel.Manifest,

@@ -66,7 +66,9 @@ func (h *Host) Launch(ctx context.Context, q LaunchRequest) (*Launched, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.warm(ctx, fl)
+	if sel.launchable == nil {
+		h.warm(ctx, fl)
+	}
 	sup, err := h.Supervisor(ctx)
 	if err != nil {
 		return nil, err
@@ -101,9 +103,9 @@ func (h *Host) Attach(ctx context.Context, id string, o SessionOptions) (*Sessio
 	return &Session{host: h, sup: sup, id: r.ID, o: o}, nil
 }
 
-// warm starts the plugin while the store is opened and the run is created: both
-// take milliseconds, and there are two cores. A failure shows when the plugin is
-// needed.
+// warm starts the plugin while the step is resolved, the store is opened and the
+// run is created: all of them take milliseconds, and there are two cores. A
+// failure shows when the plugin is needed.
 func (h *Host) warm(ctx context.Context, fl *launch.Flavor) {
 	m := h.processManager()
 	h.warming.Go(func() {

@@ -108,8 +108,10 @@ func (l *launcher) find(_ context.Context, q Query) (Found, error) {
 	var found Found
 	for key, j := range l.jobs {
 		if (q.Key != "" && key == q.Key) || (q.Token != "" && j.meta.Token == q.Token) {
+			h := j.handle()
+			h.Key = key
 			found.Jobs = append(found.Jobs, Job{
-				Handle: j.handle(), Attempt: j.meta.Attempt, RequestDigest: j.meta.Digest,
+				Handle: h, Attempt: j.meta.Attempt, RequestDigest: j.meta.Digest,
 				Phase: j.now().Phase, CreatedAt: j.meta.Started, RunID: j.meta.RunID,
 			})
 		}

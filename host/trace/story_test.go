@@ -196,7 +196,9 @@ func TestBuildFromStore(t *testing.T) {
 		}))
 	}
 	move(runs.Preparing, nil)
-	move(runs.Submitting, func(_ *runs.Run, a *runs.Attempt) { a.Request, a.RequestDigest, a.SubmittingAt = []byte("x"), "sha256:x", now })
+	move(runs.Submitting, func(_ *runs.Run, a *runs.Attempt) {
+		a.Request, a.RequestDigest, a.SubmittingAt = []byte("x"), "sha256:x", now
+	})
 	move(runs.Unknown, nil)
 	move(runs.Submitted, func(_ *runs.Run, a *runs.Attempt) { a.Handle, a.SubmittedAt = []byte("h"), now })
 	_, err = s.RequestCancel(ctx, r.ID, runs.Intent{Cause: runs.CauseUser, By: "ada@7"})

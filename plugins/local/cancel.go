@@ -51,7 +51,7 @@ func (l *local) Cancel(ctx context.Context, c Config, h pluginsdk.Handle, o plug
 	// Nobody listens: the runner is dead, or not there yet, or just starting;
 	// then it reads the wish before it starts the step. Another runner cannot
 	// do harm.
-	report, err := runner.Start(ctx, job, nil)
+	report, err := runner.Start(ctx, job, nil, nil)
 	if err != nil {
 		return err
 	}

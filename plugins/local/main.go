@@ -18,6 +18,9 @@ func main() {
 	if code, is := runnerMain(os.Args); is {
 		os.Exit(code)
 	}
+	// Go asks the kernel once, with a fork, what it needs for the first start of
+	// a process: now, while the host is still connecting, not within a Submit.
+	go func() { _, _ = os.FindProcess(os.Getpid()) }()
 	pluginsdk.Main(manifest, pluginsdk.RemoteOf(newLocal()))
 }
 

@@ -181,7 +181,7 @@ func (l *local) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report 
 // adopt starts a runner for an orphan, and tells whether that changed what is
 // known. Without one the job is judged by what can be seen.
 func (l *local) adopt(ctx context.Context, job jobdir.Job) bool {
-	r, err := runner.Start(ctx, job, nil)
+	r, err := runner.Start(ctx, job, nil, nil)
 	if err != nil {
 		pluginsdk.Logger(ctx).Warn("no new runner for a job whose runner died", "job", job.Dir, "error", err)
 		return false

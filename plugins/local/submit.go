@@ -82,16 +82,20 @@ func (l *local) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plugin
 	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err := start(ctx, job, &request.spec); err != nil {
+	ended := func() {
+		l.hub.Signal(job.Dir)
+		l.hub.Signal(job.Logs())
+	}
+	if err := start(ctx, job, &request.spec, ended); err != nil {
 		return pluginsdk.Handle{}, err
 	}
 	return handleOf(job, existing), nil
 }
 
 // start starts runners until the job is started or over.
-func start(ctx context.Context, job jobdir.Job, spec *runner.Spec) error {
+func start(ctx context.Context, job jobdir.Job, spec *runner.Spec, ended func()) error {
 	for {
-		report, err := runner.Start(ctx, job, spec)
+		report, err := runner.Start(ctx, job, spec, ended)
 		if err != nil {
 			return err
 		}

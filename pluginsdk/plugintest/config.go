@@ -36,7 +36,7 @@ const (
 	NoFault Fault = "none"
 	// ReplyLost: the next creating call is carried out, its answer never arrives.
 	ReplyLost Fault = "reply_lost"
-	// SlowSubmit: the answer to the next creating call takes two to five seconds.
+	// SlowSubmit: the answer to the next creating call takes one to five seconds.
 	SlowSubmit Fault = "slow_submit"
 	// Queued: the next job waits for some minutes before its step starts.
 	Queued Fault = "queued"

@@ -31,8 +31,6 @@ const (
 	// stopLimit is how long the host waits for the end of a plugin without a
 	// Submit, and slack for a busy machine.
 	stopLimit = 3*time.Second + 2*time.Second
-	// submitStopLimit is the same with a Submit in flight.
-	submitStopLimit = lifeline.SubmitGrace + stopLimit
 	// termLimit and killLimit are the last two steps of a stop.
 	termLimit = 2 * time.Second
 	killLimit = 5 * time.Second
@@ -102,11 +100,11 @@ func (s *suite) startProcess(ctx context.Context) (*process, error) {
 	}
 	if err := p.spawn(s.command, env, &hello); err != nil {
 		_ = os.RemoveAll(p.socketDir)
-		return nil, fmt.Errorf("the plugin cannot be started: %w", err)
+		return nil, &startError{fmt.Errorf("the plugin cannot be started: %w", err)}
 	}
 	if err := p.connect(ctx, host); err != nil {
 		p.kill()
-		return nil, fmt.Errorf("%w%s", err, p.tail())
+		return nil, &startError{fmt.Errorf("%w%s", err, p.tail())}
 	}
 	s.processes = append(s.processes, p)
 	return p, nil
@@ -259,7 +257,7 @@ func (p *process) stop() {
 		cancel()
 	}
 	p.orderly = within(p.exited, limit)
-	if !p.orderly {
+	if !p.orderly && !p.over() {
 		terminate(p.pid)
 		p.orderly = within(p.exited, termLimit)
 	}
@@ -269,8 +267,10 @@ func (p *process) stop() {
 // kill ends the process group at once and removes what it left.
 func (p *process) kill() {
 	p.expected = true
-	killGroup(p.pid)
-	within(p.exited, killLimit)
+	if !p.over() { // else its number may be somebody else's by now
+		killGroup(p.pid)
+		within(p.exited, killLimit)
+	}
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}

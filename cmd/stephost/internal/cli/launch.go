@@ -191,7 +191,7 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 	if step, err = a.chooseStep(p, step, argv != nil); err != nil {
 		return nil, err
 	}
-	sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch})
+	sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch, Start: true})
 	if err != nil {
 		return nil, err
 	}

@@ -195,13 +195,17 @@ func (j Job) ReadCancel() (c Cancel, err error) {
 }
 
 // WriteExit stores the verdict, on disk before it returns. The first one
-// holds; a second answers ErrExists.
-func (j Job) WriteExit(e Exit) error {
+// holds; a second answers ErrExists. visible, if any, is called as soon as others
+// can read it; making its name outlive a power cut may take milliseconds more.
+func (j Job) WriteExit(e Exit, visible func()) error {
 	if e.EndedAt.IsZero() {
 		e.EndedAt = time.Now().UTC()
 	}
 	if err := createOnce(j.Exit(), e); err != nil {
 		return err
+	}
+	if visible != nil {
+		visible()
 	}
 	return syncAll(j.Dir)
 }

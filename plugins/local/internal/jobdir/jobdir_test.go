@@ -145,8 +145,8 @@ func TestTheFirstVerdictHolds(t *testing.T) {
 	_, _, err = s.Create(j, Meta{})
 	require.NoError(t, err)
 	code := 3
-	require.NoError(t, j.WriteExit(Exit{Phase: Failed, Code: &code}))
-	require.ErrorIs(t, j.WriteExit(Exit{Phase: Succeeded}), ErrExists)
+	require.NoError(t, j.WriteExit(Exit{Phase: Failed, Code: &code}, nil))
+	require.ErrorIs(t, j.WriteExit(Exit{Phase: Succeeded}, func() { t.Error("it is not the verdict") }), ErrExists)
 	v, err := j.View()
 	require.NoError(t, err)
 	assert.Equal(t, Failed, v.Exit.Phase)

@@ -25,11 +25,14 @@ func expect(t *testing.T, ch <-chan struct{}) {
 }
 
 func TestChangesAreSignalled(t *testing.T) {
-	var h Hub
+	h := Hub{grownUp: true}
 	dir := t.TempDir()
 	one, stopOne := h.Watch(dir)
 	two, stopTwo := h.Watch(dir)
 	other, stopOther := h.Watch(t.TempDir())
+	for _, ch := range []<-chan struct{}{one, two, other} {
+		expect(t, ch) // once it is watched
+	}
 	path := filepath.Join(dir, "file")
 	f, err := os.Create(path)
 	require.NoError(t, err)
@@ -73,4 +76,18 @@ func TestDirectoryRemoved(t *testing.T) {
 	require.NoError(t, os.Remove(dir))
 	expect(t, ch)
 	stop()
+}
+
+func TestSignal(t *testing.T) {
+	h := Hub{grownUp: true}
+	dir := t.TempDir()
+	ch, stop := h.Watch(dir)
+	expect(t, ch) // once it is watched
+	h.Signal(dir)
+	expect(t, ch)
+	stop()
+	h.Signal(dir)
+	h.telling.Lock()
+	defer h.telling.Unlock()
+	require.Empty(t, h.told)
 }

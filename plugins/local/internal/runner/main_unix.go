@@ -66,8 +66,9 @@ func detach() {
 	closeForeign()
 }
 
-// say writes the report and lets go of the pipe to the plugin. Only the first
-// call does something.
+// say writes the report and lets go of the pipe to the plugin, unless a step was
+// started: then the plugin reads its end as the end of the job, or of this
+// process. Only the first call does something.
 func (r *runner) say(o Outcome, cause error) {
 	if r.said {
 		return
@@ -78,6 +79,13 @@ func (r *runner) say(o Outcome, cause error) {
 		report.Error = cause.Error()
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(report)
+	if o != Started {
+		r.letGo()
+	}
+}
+
+// letGo ends the pipe to the plugin: it looks at the job's files then.
+func (r *runner) letGo() {
 	if null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0); err == nil {
 		_ = unix.Dup2(null, 1)
 		_ = unix.Dup2(null, 0)
@@ -113,7 +121,7 @@ func (r *runner) work() error {
 	if _, err := r.job.ReadCancel(); err == nil {
 		// Cancelled before it started: with this verdict it never will.
 		err := r.job.WriteExit(jobdir.Exit{Phase: jobdir.Cancelled, Class: jobdir.ClassCancelled,
-			Reason: "CancelledBeforeStart", Message: "cancelled before the step was started"})
+			Reason: "CancelledBeforeStart", Message: "cancelled before the step was started"}, nil)
 		r.say(Over, err)
 		return err
 	}

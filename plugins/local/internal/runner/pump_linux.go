@@ -16,3 +16,10 @@ func waiting(fd int) bool {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	return err == nil && n > 0
 }
+
+// pipeSize is what a user may have by default (/proc/sys/fs/pipe-max-size): a
+// step that prints fast need not wait for the runner's next look.
+const pipeSize = 1 << 20
+
+// enlarge makes the pipe hold more, if it may.
+func enlarge(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize) }

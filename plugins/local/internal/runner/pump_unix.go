@@ -25,7 +25,8 @@ const TimesRecord = 24
 type pump struct {
 	job    jobdir.Job
 	stream string
-	pipe   *os.File
+	fd     int    // reading side of the step's pipe
+	stop   [2]int // a pipe whose end of writing ends run
 	// log and times are opened with the first bytes: most steps write nothing to
 	// one of their streams, and files cost more than a short step.
 	log    *os.File
@@ -52,8 +53,22 @@ func openPump(j jobdir.Job, stream string) (*pump, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: j.Pipe(stream), Err: err}
 	}
-	return &pump{job: j, stream: stream, pipe: os.NewFile(uintptr(fd), j.Pipe(stream)), done: make(chan struct{})}, nil
+	enlarge(fd)
+	p := &pump{job: j, stream: stream, fd: fd, done: make(chan struct{})}
+	if err := unix.Pipe(p.stop[:]); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	unix.CloseOnExec(p.stop[0])
+	unix.CloseOnExec(p.stop[1])
+	return p, nil
 }
+
+// gather is the pause after a move: a step that prints line by line is moved
+// a thousand times a second instead of once a line, and everybody behind the
+// runner (file, plugin, host, terminal) wakes as seldom. In milliseconds, for
+// poll(2).
+const gather = 1
 
 // openFiles opens what is written. It goes on where the last pump of the job
 // ended: at the end of the file.
@@ -102,27 +117,33 @@ func (p *pump) start() {
 	go p.run()
 }
 
-// run moves bytes until every writer is gone.
+// run moves bytes until every writer is gone. It waits with poll(2) on a thread
+// of its own: Go's poller would wake with every write of the step.
 func (p *pump) run() {
 	defer close(p.done)
-	raw, err := p.pipe.SyscallConn()
-	if err != nil {
-		return
-	}
-	for over := false; !over; {
-		err := raw.Read(func(fd uintptr) bool {
-			n, err := p.move(int(fd))
-			if errors.Is(err, unix.EAGAIN) {
-				return false
-			}
-			over = n == 0 && err == nil
-			return true
-		})
-		if err != nil { // closed
+	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}, {Fd: int32(p.stop[0]), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return
 		}
+		if fds[1].Revents != 0 { // closed
+			return
+		}
+		if fds[0].Revents == 0 {
+			continue
+		}
+		n, err := p.move(p.fd)
+		switch {
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+			continue
+		case n == 0 && err == nil:
+			p.note(time.Now()) // bytes lost at the very end
+			return
+		}
+		// The pause ends early when the last writer goes, or the pump does.
+		pause := []unix.PollFd{{Fd: int32(p.fd)}, {Fd: int32(p.stop[0]), Events: unix.POLLIN}}
+		_, _ = unix.Poll(pause, gather)
 	}
-	p.note(time.Now()) // bytes lost at the very end
 }
 
 // move moves what is in the pipe now. 0 and no error = every writer is gone.
@@ -190,10 +211,12 @@ func (p *pump) wait(limit <-chan time.Time) bool {
 }
 
 func (p *pump) close() {
-	p.pipe.Close() // ends run
+	unix.Close(p.stop[1]) // ends run
 	if p.running {
 		<-p.done
 	}
+	unix.Close(p.stop[0])
+	unix.Close(p.fd)
 	if p.log != nil {
 		p.log.Close()
 	}

@@ -206,7 +206,11 @@ func (r *runner) verdict(e jobdir.Exit) error {
 		e.EndedAt = time.Now().UTC()
 	}
 	for deadline := time.Now().Add(verdictPatience); ; time.Sleep(time.Second) {
-		err := r.job.WriteExit(e)
+		err := r.job.WriteExit(e, func() {
+			if r.said { // else the report is still to be written
+				r.letGo()
+			}
+		})
 		if err == nil || errors.Is(err, jobdir.ErrExists) || time.Now().After(deadline) {
 			r.say(Over, err)
 			r.sweep()

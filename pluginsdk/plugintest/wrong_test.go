@@ -1,0 +1,158 @@
+package plugintest_test
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stephost/stephost/pluginsdk/plugintest"
+)
+
+// wrongs maps a mode of internal/wrong to the one check that it breaks.
+func wrongs() map[string]string {
+	return map[string]string{
+		"version":     "identity.metadata",
+		"digest":      "identity.digest",
+		"no-plan":     "identity.capabilities",
+		"by-hand":     "start.by-hand",
+		"open-door":   "start.stranger",
+		"panics":      "process.hostile-input",
+		"stuck":       "process.deadlines",
+		"stdout":      "process.stdout",
+		"secret-log":  "secrets.quiet",
+		"picky":       "values.accepted",
+		"untyped":     "values.typed",
+		"plan-moves":  "plan.repeat",
+		"env":         "run.env",
+		"argv":        "run.argv",
+		"race":        "submit.race",
+		"forgetful":   "find.after-kill",
+		"attempt":     "find.key",
+		"any-scope":   "scope.wrong",
+		"silent":      "watch.heartbeat",
+		"two-ends":    "watch.order",
+		"watch-once":  "watch.again",
+		"one-cancel":  "cancel.twice",
+		"patient":     "cancel.stubborn",
+		"no-stderr":   "logs.whole",
+		"no-end":      "logs.whole",
+		"log-late":    "logs.live",
+		"log-text":    "logs.bytes",
+		"log-drops":   "logs.flood",
+		"clean-once":  "cleanup.record",
+		"clean-all":   "cleanup.leftovers",
+		"cuts-submit": "submit.host-gone",
+		"exit-code":   "process.lifeline",
+
+		"log-restarts":          "logs.resume",
+		"unknown-ignored":       "values.unknown",
+		"any-manifest":          "values.other-manifest",
+		"moving-scope":          "scope.stable",
+		"prepare-once":          "prepare.repeat",
+		"handle-version":        "run.succeeds",
+		"user-is-system":        "run.fails",
+		"never-existing":        "submit.same-key",
+		"any-body":              "submit.other-body",
+		"rejects-lost":          "submit.reply-lost",
+		"again-after-end":       "submit.finished",
+		"finds-anything":        "find.absent",
+		"token-first-only":      "find.token",
+		"unreachable-is-failed": "backend.unreachable",
+		"cancels-with-host":     "watch.host-gone",
+		"gone-is-failed":        "watch.deleted",
+		"confirms-at-once":      "cancel.running",
+		"cancels-the-dead":      "cancel.ended",
+		"same-sequence":         "watch.order",
+		"small-messages":        "process.messages",
+		"dies-on-sigint":        "process.signals",
+		"ignores-sigterm":       "process.sigterm",
+		"ignores-lifeline":      "process.lifeline",
+		"leaves-child":          "process.left-behind",
+		"leaves-socket":         "process.left-behind",
+		"no-early-cancel":       "cancel.early",
+		"twice-after-kill":      "submit.killed",
+		"gives-credentials":     "registry.not-ours",
+		"preflight":             "preflight.accepted",
+		"crowded":               "process.parallel",
+	}
+}
+
+// Every wrong plugin fails at the check that it breaks, and at no other.
+func TestWrong(t *testing.T) {
+	bin, err := built()
+	require.NoError(t, err)
+	modes := wrongs()
+	for _, right := range []string{"", "raw"} {
+		modes[right] = "" // the right ones among them, with and without the SDK's server
+	}
+	// Waiting is most of it, so that far more of them run at once than there are
+	// processors.
+	const atOnce = 10
+	var mu sync.Mutex
+	reports := map[string]*plugintest.Report{}
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, mode := range slices.Sorted(maps.Keys(modes)) {
+		c := onBackend(t, startBackend(t), bin["wrong"])
+		c.Env = []string{"PLUGINTEST_WRONG=" + mode}
+		group.Go(func() error {
+			r, err := plugintest.Check(t.Context(), c)
+			mu.Lock()
+			defer mu.Unlock()
+			reports[mode] = r
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	for _, mode := range slices.Sorted(maps.Keys(modes)) {
+		t.Run("mode "+mode, func(t *testing.T) {
+			var failed []string
+			for _, x := range reports[mode].Failed() {
+				failed = append(failed, x.ID)
+				t.Logf("%s: %s: %s", x.ID, x.Says, x.Detail)
+			}
+			var want []string
+			if modes[mode] != "" {
+				want = []string{modes[mode]}
+			}
+			assert.Equal(t, want, failed)
+		})
+	}
+}
+
+// A flavor whose steps outlive their process is none of the kind launch.
+func TestWrongKind(t *testing.T) {
+	bin, err := built()
+	require.NoError(t, err)
+	c := onBackend(t, startBackend(t), bin["wrong"])
+	c.Kind, c.Only, c.JobTimeout = plugintest.Launch, []string{"scope.stable", "launch.lost"}, 3*time.Second
+	r, err := plugintest.Check(t.Context(), c)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"launch.lost"}, outcomes(r, plugintest.Fail))
+}
+
+// What the modes break, together, is every check but the one that only a flavor
+// of the other kind can break.
+func TestWrongCoversTheCatalogue(t *testing.T) {
+	var checks, broken []string
+	for _, x := range plugintest.Catalogue() {
+		checks = append(checks, x.ID)
+	}
+	for _, id := range wrongs() {
+		assert.Contains(t, checks, id)
+		broken = append(broken, id)
+	}
+	var unbroken []string
+	for _, id := range checks {
+		if !slices.Contains(broken, id) {
+			unbroken = append(unbroken, id)
+		}
+	}
+	assert.ElementsMatch(t, []string{"launch.lost"}, unbroken)
+}
