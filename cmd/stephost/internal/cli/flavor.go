@@ -23,11 +23,13 @@ func (a *app) flavorCommand() *cobra.Command {
 	return a.group("flavor", "Flavors: kinds of places to run a step", cobra.Command{
 		Long: `A flavor is a kind of place to run a step: a manifest (flavor.hcl) and an
 implementation, the plugin. What came with stephost works at once; others are
-registered, which pins what will be executed. Nothing here runs a plugin.`,
+registered, which pins what will be executed. Nothing here runs a plugin, but
+test.`,
 		Example: `  stephost flavor list
   stephost flavor describe local
   stephost flavor register ./stephost-flavor-mycloud`,
-	}, a.flavorRegister(), a.flavorList(), a.flavorDescribe(), a.flavorVerify(), a.flavorDelete(), a.flavorDocs(), a.flavorSchema(), a.flavorStamp())
+	}, a.flavorRegister(), a.flavorList(), a.flavorDescribe(), a.flavorVerify(), a.flavorDelete(), a.flavorDocs(), a.flavorSchema(), a.flavorStamp(),
+		a.flavorInitCommand(), a.flavorTestCommand())
 }
 
 // flavorItem is a flavor in JSON output.
