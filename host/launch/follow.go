@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/stephost/stephost/host/problem"
@@ -158,11 +159,18 @@ func (d *drive) putStatus(a *runs.Attempt, s *operatorv1.Status, t *timers) []ru
 	if !changed {
 		return nil
 	}
-	text := "attempt %d is " + phase
+	e := event("phase", "attempt %d is %s", a.Number, phase)
 	if a.Reason != "" || a.Message != "" {
-		return []runs.Event{event("phase", text+": %s %s", a.Number, a.Reason, a.Message)}
+		e = event("phase", "attempt %d is %s: %s %s", a.Number, phase, a.Reason, a.Message)
 	}
-	return []runs.Event{event("phase", text, a.Number)}
+	e.Data, _ = json.Marshal(phaseData{Attempt: a.Number, Phase: phase}) // a number and a word: cannot fail
+	return []runs.Event{e}
+}
+
+// phaseData is a change of phase for programs.
+type phaseData struct {
+	Attempt int    `json:"attempt"`
+	Phase   string `json:"phase"`
 }
 
 // deadlines fires the timers that are due, on a state confirmed at confirmed.

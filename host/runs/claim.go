@@ -150,8 +150,8 @@ func (c *Claim) Update(ctx context.Context, d Durability, fn func(r *Run) ([]Eve
 		if err != nil {
 			return nil, nil, err
 		}
-		if after.State != r.State && !hasKind(events, EventState) {
-			events = append([]Event{stateEvent(r, after)}, events...)
+		if after.State != r.State {
+			events = withState(events, stateEvent(r, after))
 		}
 		return after, events, nil
 	}, false)
@@ -307,13 +307,4 @@ func (c *Claim) isReleased() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.released
-}
-
-func hasKind(events []Event, kind string) bool {
-	for _, e := range events {
-		if e.Kind == kind {
-			return true
-		}
-	}
-	return false
 }

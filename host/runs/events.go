@@ -65,6 +65,20 @@ func (d *database) addEvents(run, actor string, at time.Time, events []Event) er
 }
 
 // stateEvent tells of a change of state.
+// withState puts the store's own event first, or gives its data to the one with
+// which the caller tells the same in words.
+func withState(events []Event, own Event) []Event {
+	for i := range events {
+		if events[i].Kind == EventState {
+			if len(events[i].Data) == 0 {
+				events[i].Data = own.Data
+			}
+			return events
+		}
+	}
+	return append([]Event{own}, events...)
+}
+
 func stateEvent(from, to *Run) Event {
 	data, _ := json.Marshal(struct { // two strings: cannot fail
 		From    State `json:"from"`
