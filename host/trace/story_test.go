@@ -2,7 +2,6 @@ package trace_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -162,7 +161,7 @@ func TestBuildTakesAnything(t *testing.T) {
 		_, err := json.Marshal(tr)
 		require.NoError(t, err)
 		if t.Failed() {
-			t.Fatal(fmt.Sprintf("%+v\n%+v", r, events))
+			t.Fatalf("%+v\n%+v", r, events)
 		}
 	}
 }

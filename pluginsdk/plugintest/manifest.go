@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,8 +48,6 @@ type attribute struct {
 	def       cty.Value // cty.NilVal = required
 	sensitive bool
 }
-
-func (m *manifest) can(capability string) bool { return slices.Contains(m.capabilities, capability) }
 
 // locate finds the text of the manifest of c.
 func locate(c *Config) (text []byte, embedded bool, err error) {
