@@ -13,7 +13,7 @@ BIN      := bin
 TOOLS    := $(CURDIR)/$(BIN)/tools
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 PLUGINS  := $(notdir $(wildcard plugins/*))
-MODULES  := . $(addprefix ./plugins/,$(PLUGINS))
+MODULES  := . $(addprefix ./plugins/,$(PLUGINS)) ./examples/hello-flavor ./examples/slurm
 FUZZTIME ?= 60s
 FUZZTIME_SHORT ?= 6s
 

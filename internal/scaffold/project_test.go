@@ -38,11 +38,15 @@ const hang = 15 * time.Minute
 // repository, the documented line, the project's own test command untouched, a
 // build, and a step launched through the host with the one file of it.
 func TestProject(t *testing.T) {
+	bin := t.TempDir()
+	out, err := exec.Command("go", "build", "-o", bin, "../../cmd/stephost").CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	every(func(o scaffold.Options) {
 		t.Run(string(o.Language)+" "+string(o.Kind), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), hang)
 			defer cancel()
 			p := newProject(t, ctx, o)
+			p.bin = bin
 			p.run(strings.ReplaceAll(scaffold.Steps(p.dir, o)[1].Command, "PATH", p.checkout))
 			p.run("make test")
 			p.run("make")
@@ -52,10 +56,12 @@ func TestProject(t *testing.T) {
 }
 
 type project struct {
-	t             *testing.T
-	ctx           context.Context
-	o             scaffold.Options
-	dir, checkout string
+	t   *testing.T
+	ctx context.Context
+	o   scaffold.Options
+	// dir is the project, checkout what the SDK is taken from, bin where
+	// stephost lies.
+	dir, checkout, bin string
 }
 
 func newProject(t *testing.T, ctx context.Context, o scaffold.Options) *project {
@@ -63,8 +69,27 @@ func newProject(t *testing.T, ctx context.Context, o scaffold.Options) *project 
 	checkout, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	p.checkout = checkout
+	if o.Language == scaffold.Python {
+		// pip builds a package in its own directory; this checkout stays clean.
+		p.checkout = t.TempDir()
+		copySDK(t, filepath.Join(p.checkout, "python"), filepath.Join(checkout, "python"))
+	}
 	require.NoError(t, scaffold.Write(p.dir, o))
 	return p
+}
+
+// copySDK copies what pip needs, and no virtual environment that may lie beside.
+func copySDK(t *testing.T, to, from string) {
+	require.NoError(t, os.CopyFS(filepath.Join(to, "stephost_flavor"), os.DirFS(filepath.Join(from, "stephost_flavor"))))
+	entries, err := os.ReadDir(from)
+	require.NoError(t, err)
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			data, err := os.ReadFile(filepath.Join(from, e.Name()))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(to, e.Name()), data, 0o644))
+		}
+	}
 }
 
 // run runs one documented line as a person would, in a shell.
@@ -74,7 +99,8 @@ func (p *project) run(line string) {
 	cmd := exec.CommandContext(p.ctx, "sh", "-c", line)
 	cmd.Dir = p.dir
 	// What this test was started with is not the author's: a workspace, flags.
-	cmd.Env = append(os.Environ(), "GOWORK=", "GOFLAGS=-buildvcs=false", "PWD="+p.dir)
+	cmd.Env = append(os.Environ(), "GOWORK=", "GOFLAGS=-buildvcs=false", "PWD="+p.dir,
+		"PATH="+p.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(p.t, err, "%s\n%s", line, out)
 	p.t.Logf("%s: %s", line, time.Since(begin).Round(time.Millisecond))
@@ -92,8 +118,8 @@ func (p *project) program() string {
 func (p *project) operator() string {
 	config := ""
 	if p.o.Kind == scaffold.Remote {
-		config = fmt.Sprintf("  config {\n    url = %q\n    token = env(\"WORD\")\n  }\n", p.cluster())
-		p.t.Setenv("WORD", "word")
+		config = fmt.Sprintf("  config {\n    url = %q\n    token = env(\"CLUSTER_TOKEN\")\n  }\n", p.cluster())
+		p.t.Setenv("CLUSTER_TOKEN", "word")
 	}
 	return fmt.Sprintf("operator \"op\" {\n  flavor = %q\n%s}\n", p.o.Name, config)
 }

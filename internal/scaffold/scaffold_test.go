@@ -2,6 +2,7 @@ package scaffold_test
 
 import (
 	"errors"
+	"go/format"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,6 +43,11 @@ func TestWrite(t *testing.T) {
 				text, readErr := os.ReadFile(p)
 				assert.NotContains(t, string(text), "[[.", p)
 				assert.NotContains(t, name, "tmpl")
+				if filepath.Ext(p) == ".go" {
+					formatted, err := format.Source(text)
+					assert.NoError(t, err, p)
+					assert.Equal(t, string(formatted), string(text), p)
+				}
 				return errors.Join(err, readErr)
 			}))
 			for _, want := range []string{"flavor.hcl", "README.md", "Makefile", ".gitignore"} {
