@@ -12,7 +12,7 @@ GO       ?= go
 BIN      := bin
 TOOLS    := $(CURDIR)/$(BIN)/tools
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
-PLUGINS  := $(notdir $(wildcard plugins/*))
+PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 MODULES  := . $(addprefix ./plugins/,$(PLUGINS)) ./examples/hello-flavor ./examples/slurm
 FUZZTIME ?= 60s
 FUZZTIME_SHORT ?= 6s
