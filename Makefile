@@ -1,4 +1,4 @@
-# make build      bin/stephost and bin/plugins/stephost-flavor-<name>
+# make build      bin/stephost, bin/plugins/stephost-flavor-<name> and bin/shim/stephost-init-linux-<arch>
 # make demo       a real training step, from nothing
 # make test       every test
 # make bench      the benchmarks, side by side in one run
@@ -28,15 +28,23 @@ STATICCHECK_VERSION := v0.8.1
 
 all: build
 
-build: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS))
+# The init process of built images, for the platforms that images have.
+SHIMS := $(addprefix $(BIN)/shim/stephost-init-linux-,amd64 arm64)
+
+build: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
 
 # Go itself knows what is up to date.
-.PHONY: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS))
+.PHONY: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
 $(BIN)/stephost:
 	$(BUILD) -o $@ ./cmd/stephost
 
 $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)): $(BIN)/plugins/stephost-flavor-%:
 	cd plugins/$* && $(BUILD) -o $(CURDIR)/$@ .
+
+# Without a build ID, and without the state of the checkout: the same source
+# gives the same layer everywhere.
+$(SHIMS): $(BIN)/shim/stephost-init-linux-%:
+	GOOS=linux GOARCH=$* CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o $@ ./cmd/stephost-init
 
 demo: build
 	./examples/digits/demo.sh
