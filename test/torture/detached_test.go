@@ -19,12 +19,11 @@ const asleep = 4 * time.Second
 // TestTortureSleep: the laptop's lid is closed across the run limit. The step,
 // on another machine as far as stephost knows, ends well meanwhile.
 func TestTortureSleep(t *testing.T) {
-	slot(t)
-	w := newWorld(t, "fault-key")
-	args := w.launchArgs("sleep 1;")
-	cmd := w.command(nil, append([]string{args[0], "--timeout-run", "3s"}, args[1:]...)...)
+	newSlots().take(t)
+	w := newWorld(t, new(faulty(Key)))
+	cmd := w.command(nil, w.launchArgs("sleep 1;", "--timeout-run", "3s")...)
 	require.NoError(t, cmd.Start())
-	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+	w.started()
 	stopped := append(w.plugins(), cmd.Process.Pid)
 	for _, pid := range stopped {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
@@ -44,12 +43,12 @@ func TestTortureSleep(t *testing.T) {
 // TestTortureDetached: the follower owns detached runs, survives their
 // launchers, and ends with the last one.
 func TestTortureDetached(t *testing.T) {
-	for _, flavor := range []string{"local", "fault-key"} {
-		t.Run(flavor, func(t *testing.T) {
-			slot(t)
-			w := newWorld(t, flavor)
-			args := w.launchArgs("sleep 1;")
-			o := w.run(nil, append([]string{args[0], "--detach"}, args[1:]...)...)
+	free := newSlots()
+	for _, f := range []Flavor{local(), faulty(Key)} {
+		t.Run(f.Name, func(t *testing.T) {
+			free.take(t)
+			w := newWorld(t, &f)
+			o := w.run(nil, w.launchArgs("sleep 1;", "--detach")...)
 			require.Equal(t, 0, o.code, o.stderr)
 			id := strings.TrimSpace(o.stdout)
 			r := w.record()
@@ -64,12 +63,11 @@ func TestTortureDetached(t *testing.T) {
 
 // TestTortureFollowerDies: whoever kills the follower finds the run again.
 func TestTortureFollowerDies(t *testing.T) {
-	slot(t)
-	w := newWorld(t, "local")
-	args := w.launchArgs("sleep 1;")
-	o := w.run(nil, append([]string{args[0], "--detach"}, args[1:]...)...)
+	newSlots().take(t)
+	w := newWorld(t, new(local()))
+	o := w.run(nil, w.launchArgs("sleep 1;", "--detach")...)
 	require.Equal(t, 0, o.code, o.stderr)
-	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+	w.started()
 	for _, pid := range w.processes("follower") {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -79,17 +77,18 @@ func TestTortureFollowerDies(t *testing.T) {
 // TestTortureEmptyHome: the machine is gone with its store between two launches
 // of one token.
 func TestTortureEmptyHome(t *testing.T) {
-	for _, flavor := range []string{"local", "fault-key", "fault-search"} {
-		t.Run(flavor, func(t *testing.T) {
-			slot(t)
-			w := newWorld(t, flavor)
+	free := newSlots()
+	for _, f := range []Flavor{local(), faulty(Key), faulty(Search)} {
+		t.Run(f.Name, func(t *testing.T) {
+			free.take(t)
+			w := newWorld(t, &f)
 			cmd := w.command(nil, w.launchArgs("sleep 1;")...)
 			require.NoError(t, cmd.Start())
-			require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+			w.started()
 			require.NoError(t, cmd.Process.Kill())
 			_ = cmd.Wait()
 			for _, dir := range []string{w.home.Runs(), w.home.Owners(), w.home.Work()} {
-				w.ok("version") // nothing of stephost needs them to be there
+				w.OK("version") // nothing of stephost needs them to be there
 				require.NoError(t, os.RemoveAll(dir))
 			}
 			o := w.run(nil, w.launchArgs("sleep 1;")...)
@@ -106,13 +105,13 @@ func TestTortureEmptyHome(t *testing.T) {
 // TestTortureAnotherMachine: a run that another home launched is shown, read,
 // and cancelled by operator and token.
 func TestTortureAnotherMachine(t *testing.T) {
-	slot(t)
-	w := newWorld(t, "local")
+	newSlots().take(t)
+	w := newWorld(t, new(local()))
 	cmd := w.command(nil, w.launchArgs("sleep 600;")...)
 	require.NoError(t, cmd.Start())
-	require.Eventually(t, func() bool { return len(w.attempts()) == 1 }, hang, 10*time.Millisecond)
+	w.started()
 
-	other := home.EnvVar + "=" + w.dir + "/other"
+	other := home.EnvVar + "=" + w.Dir + "/other"
 	w.run([]string{other}, "operator", "register", "op", "--flavor=local")
 	o := w.run([]string{other}, "run", "show", "--operator", "op", "--token", "nobody's")
 	assert.Equal(t, 125, o.code, o.stdout)

@@ -1,9 +1,11 @@
 // Package torture kills stephost and its plugins at every boundary of a run's
 // life, and at random, and looks whether what the design promises still holds.
+// Run does it to one flavor; the tests of this package do it to `local` and to
+// the fault flavors, and every plugin's own tests to that plugin.
 //
-// Everything is real: the stephost command line and the local flavor, built
-// with the tag "failpoint"; the fault flavor with its backend. What a step did is
-// told by the step's own witness file, never by stephost's records.
+// Everything is real: the stephost command line and the plugin, built with the
+// tag "failpoint", and whatever backend the flavor's Setup starts. What a step
+// did is told by the step's own witness, never by stephost's records.
 //
 // Invariants that every scenario checks:
 //
