@@ -85,7 +85,7 @@ func (r *Registry) inspect(ctx context.Context, path string) (*candidate, error)
 		}
 		c.artifact = &Artifact{Path: real, Kind: KindDirectory, Size: c.tree.size, Files: c.tree.files}
 	} else {
-		if err := checkPermissions(real, info); err != nil {
+		if err := checkPermissions(real, info); err != nil && !r.installedAlike(real, info) {
 			return nil, err
 		}
 		c.artifact = &Artifact{Path: real, Kind: cmp.Or(head.kind, KindScript), Size: info.Size(), OS: head.os, Arch: archOf(head)}

@@ -188,6 +188,37 @@ func TestShipped(t *testing.T) {
 	assert.Equal(t, registry.Shipped, get().Status, "and without it the shipped one is back")
 }
 
+// TestShippedUnderUmask002: an installer leaves stephost and its flavors alike.
+func TestShippedUnderUmask002(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		host, plugin os.FileMode
+		refused      bool
+	}{
+		{"both writable for their group", 0o775, 0o775, false},
+		{"the flavor alone", 0o755, 0o775, true},
+		{"the flavor for everybody", 0o777, 0o777, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := setup(t)
+			host := write(t, filepath.Join(s.dir, "bin", "stephost"), "the host itself", 0o755)
+			shipped := filepath.Join(s.dir, "libexec")
+			require.NoError(t, os.Chmod(host, tc.host))
+			require.NoError(t, os.Chmod(plugin(t, shipped, "alpha", "0.1.0", ""), tc.plugin))
+			r := registry.New(s.home, registry.Options{Shipped: shipped, Host: host})
+			f, err := r.Flavor(ctx, "alpha")
+			require.NoError(t, err)
+			ex, err := r.Executable(ctx, f)
+			if tc.refused {
+				require.ErrorContains(t, err, "can be changed by others")
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, ex.Close())
+		})
+	}
+}
+
 func TestDeleteFlavor(t *testing.T) {
 	s := setup(t)
 	for _, v := range []string{"0.1.0", "0.2.0"} {

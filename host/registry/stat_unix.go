@@ -5,6 +5,7 @@ package registry
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/stephost/stephost/host/problem"
@@ -70,4 +71,17 @@ func checkPermissions(path string, info fs.FileInfo) error {
 		Detail:  "A flavor runs with your credentials, so a file that its group or everybody may write is not registered.",
 		Next:    "run: chmod go-w " + shellQuote(path),
 	}
+}
+
+// installedAlike tells whether a shipped flavor that its group may write is no
+// weaker than the stephost binary: under umask 002 (the default where each user
+// has a group) an installer leaves both so, and whoever may change stephost
+// itself gains nothing by changing a flavor of it.
+func (r *Registry) installedAlike(path string, info fs.FileInfo) bool {
+	dir, err := filepath.EvalSymlinks(r.options.Shipped)
+	if err != nil || filepath.Dir(path) != dir || info.Mode().Perm()&0o002 != 0 {
+		return false
+	}
+	flavor, host := statOf(info), r.hostStat()
+	return host.Mode&0o020 != 0 && host.UID == flavor.UID && host.GID == flavor.GID
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/launch"
+	"github.com/stephost/stephost/internal/installed"
 )
 
 // app is one invocation: its streams, its global flags and the host, which is
@@ -44,7 +44,7 @@ func (a *app) host() (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.h = host.New(host.Options{Home: at, Shipped: shippedDir(), Log: hostLog(a.stderr), UnsafeStore: a.unsafeStore,
+	a.h = host.New(host.Options{Home: at, Shipped: installed.Dir("plugins"), Log: hostLog(a.stderr), UnsafeStore: a.unsafeStore,
 		Notify: func(n launch.Notice) {
 			if a.notify != nil {
 				a.notify(n)
@@ -66,16 +66,6 @@ func (a *app) close() {
 	if err := a.h.Close(ctx); err != nil {
 		a.problem(err)
 	}
-}
-
-// shippedDir is where the flavors lie that came with this binary: "plugins"
-// beside it.
-func shippedDir() string {
-	self, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(filepath.Dir(self), "plugins")
 }
 
 // json tells whether the output is for programs.
