@@ -1,0 +1,3 @@
+package cloudfake_test
+
+func tied() bool { return true }

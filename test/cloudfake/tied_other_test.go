@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cloudfake_test
+
+func tied() bool { return false }
