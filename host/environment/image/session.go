@@ -1,0 +1,294 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Bounds of the talk with a registry. They are for hangs; a registry that works
+// answers in milliseconds, and only the commit of a large blob takes long.
+const (
+	dialBound   = 10 * time.Second
+	answerBound = 3 * time.Minute // a registry over object storage copies a blob when it is committed
+	// stallBound ends a transfer in which no byte moved.
+	stallBound = 90 * time.Second
+)
+
+// Backoff of repeated requests: a registry that was restarted is back in
+// seconds, one that throttles says when (Retry-After).
+const (
+	retryTries = 7
+	retryFirst = 250 * time.Millisecond
+	retryMost  = 15 * time.Second
+	// retryAfterMost bounds what a registry may ask for.
+	retryAfterMost = 2 * time.Minute
+)
+
+// connector opens sessions with registries. Safe for concurrent use.
+type connector struct {
+	r         *Request
+	transport http.RoundTripper // nil = made at first use
+	first     time.Duration     // first pause; tests shorten it
+
+	mu       sync.Mutex
+	base     *http.Transport
+	after    time.Duration // what the last answer asked for by Retry-After
+	sessions map[string]*session
+}
+
+func newConnector(r *Request) *connector {
+	return &connector{r: r, first: retryFirst, sessions: map[string]*session{}}
+}
+
+// close drops the connections.
+func (c *connector) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base != nil {
+		c.base.CloseIdleConnections()
+	}
+}
+
+func (c *connector) inner() http.RoundTripper {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.transport != nil {
+		return c.transport
+	}
+	if c.base == nil {
+		d := &net.Dialer{Timeout: dialBound, KeepAlive: 30 * time.Second}
+		c.base = &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: d.DialContext, TLSHandshakeTimeout: dialBound,
+			ResponseHeaderTimeout: answerBound, ExpectContinueTimeout: time.Second, IdleConnTimeout: 30 * time.Second,
+			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8}
+	}
+	return c.base
+}
+
+// plainError refuses plain HTTP.
+type plainError struct{ host string }
+
+func (e *plainError) Error() string { return e.host + " would be spoken to in plain HTTP" }
+
+// RoundTrip is below everything that is sent. It refuses plain HTTP where it is
+// not allowed: the library allows it by itself for private addresses.
+func (c *connector) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && !c.plain(req.URL.Host) {
+		return nil, &plainError{req.URL.Host}
+	}
+	resp, err := c.inner().RoundTrip(req)
+	if err == nil {
+		c.noteRetryAfter(resp)
+	}
+	return resp, err
+}
+
+func (c *connector) noteRetryAfter(resp *http.Response) {
+	text := resp.Header.Get("Retry-After")
+	if text == "" {
+		return
+	}
+	wait := time.Duration(0)
+	if n, err := strconv.Atoi(text); err == nil {
+		wait = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = time.Until(at)
+	}
+	c.mu.Lock()
+	c.after = min(max(wait, 0), retryAfterMost)
+	c.mu.Unlock()
+}
+
+func (c *connector) takeRetryAfter() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait := c.after
+	c.after = 0
+	return wait
+}
+
+// session speaks with one repository with one source of credentials.
+type session struct {
+	c      *connector
+	repo   name.Repository
+	rt     http.RoundTripper
+	client *http.Client
+	// source says where the credentials came from; index is its place in the list.
+	source string
+	index  int
+}
+
+// open authenticates to a repository. Sources of credentials are tried in turn,
+// from the one behind after on, until probe does not answer 401 or 403. also are
+// repositories of the same registry that blobs are mounted from.
+func (c *connector) open(ctx context.Context, repo name.Repository, push bool, after int, probe func(context.Context, *session) error, also ...name.Repository) (*session, error) {
+	action := transport.PullScope
+	if push {
+		action = transport.PushScope
+	}
+	scopes := []string{repo.Scope(action)}
+	for _, r := range also {
+		scopes = append(scopes, r.Scope(transport.PullScope))
+	}
+	refused := &refusedError{repo: repo, push: push}
+	for i, src := range c.sources(repo, push) {
+		if i <= after {
+			continue
+		}
+		auth, err := src.get(ctx)
+		if err != nil {
+			refused.add(src.name, err)
+			continue
+		}
+		if auth == nil {
+			continue
+		}
+		s := &session{c: c, repo: repo, source: src.name, index: i}
+		err = c.retry(ctx, func() error {
+			if s.rt, err = transport.NewWithContext(ctx, repo.Registry, auth, c, scopes); err != nil {
+				return err
+			}
+			s.client = &http.Client{Transport: s.rt}
+			return probe(ctx, s)
+		})
+		if err == nil {
+			return s, nil
+		}
+		if !unauthorized(err) && !noRepository(err) {
+			return nil, &registryError{repo: repo, push: push, source: src.name, err: err}
+		}
+		refused.add(src.name, err)
+	}
+	return nil, refused
+}
+
+// url is an address below the repository.
+func (s *session) url(path string) string {
+	return fmt.Sprintf("%s://%s/v2/%s/%s", s.repo.Scheme(), s.repo.RegistryStr(), s.repo.RepositoryStr(), path)
+}
+
+// do sends a request and answers with an error for all but the codes. The body is
+// the caller's to close when there is no error.
+func (s *session) do(req *http.Request, codes ...int) (*http.Response, error) {
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.CheckError(resp, codes...); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+func (s *session) request(ctx context.Context, method, url string, body io.Reader) (*http.Request, error) {
+	return http.NewRequestWithContext(ctx, method, url, body)
+}
+
+// drain lets the connection be used again.
+func drain(resp *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	resp.Body.Close()
+}
+
+// retry repeats fn while it fails in a way that passes.
+func (c *connector) retry(ctx context.Context, fn func() error) error {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = c.first, retryMost
+	for try := 1; ; try++ {
+		err := fn()
+		if err == nil || try == retryTries || ctx.Err() != nil || !passes(err) {
+			return err
+		}
+		if err := pause(ctx, max(b.NextBackOff(), c.takeRetryAfter())); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// passes tells whether the same request may succeed later.
+func passes(err error) bool {
+	var plain *plainError
+	var dns *net.DNSError
+	var answer *transport.Error
+	var netErr net.Error
+	switch {
+	case errors.As(err, &plain):
+		return false
+	case errors.As(err, &answer):
+		return answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500 && answer.StatusCode != http.StatusNotImplemented
+	case errors.As(err, &dns):
+		return dns.IsTemporary || dns.IsTimeout
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return false // nobody is there: waiting a minute for that helps nobody
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, errStalled):
+		return true
+	case errors.As(err, &netErr):
+		return netErr.Timeout()
+	}
+	// What net/http says only in words.
+	text := err.Error()
+	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "connection reset") || strings.Contains(text, "http2: ")
+}
+
+func statusOf(err error) int {
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		return answer.StatusCode
+	}
+	return 0
+}
+
+func unauthorized(err error) bool {
+	code := statusOf(err)
+	return code == http.StatusUnauthorized || code == http.StatusForbidden
+}
+
+func absent(err error) bool { return statusOf(err) == http.StatusNotFound }
+
+// noRepository: there is a registry, and it does not know the repository. The
+// operator's plugin may make it.
+func noRepository(err error) bool {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	for _, d := range answer.Errors {
+		if d.Code == transport.NameUnknownErrorCode {
+			return true
+		}
+	}
+	return false
+}
+
+var errStalled = errors.New("no byte moved for a while")
+
+// stallGuard ends a context when nothing moves. moved is called with each piece.
+func stallGuard(ctx context.Context) (_ context.Context, moved func(), stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := time.AfterFunc(stallBound, func() { cancel(errStalled) })
+	return ctx, func() { t.Reset(stallBound) }, func() { t.Stop(); cancel(nil) }
+}
