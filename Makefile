@@ -1,4 +1,5 @@
 # make build      bin/stephost, bin/plugins/stephost-flavor-<name> and bin/shim/stephost-init-linux-<arch>
+# make wheel      dist/*.whl: Python wheels of stephost and of the flavors, WHEEL_PLATFORMS
 # make demo       a real training step, from nothing
 # make test       every test
 # make bench      the benchmarks, side by side in one run
@@ -24,7 +25,7 @@ PROTOC_GEN_GO       := v1.36.12
 PROTOC_GEN_GO_GRPC  := v1.6.2
 STATICCHECK_VERSION := v0.8.1
 
-.PHONY: all build demo test bench torture fuzz lint cross generate check-generated breaking tools clean
+.PHONY: all build wheel demo test bench torture fuzz lint cross generate check-generated breaking tools clean
 
 all: build
 
@@ -45,6 +46,18 @@ $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)): $(BIN)/plugins/stephost
 # gives the same layer everywhere.
 $(SHIMS): $(BIN)/shim/stephost-init-linux-%:
 	GOOS=linux GOARCH=$* CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o $@ ./cmd/stephost-init
+
+# What pip installs. WHEEL_FLAVORS get a wheel each; local is part of stephost's.
+WHEEL_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+WHEEL_FLAVORS   ?= $(filter-out local,$(PLUGINS))
+
+wheel: $(SHIMS)
+	@set -e; for t in $(WHEEL_PLATFORMS); do \
+	  export GOOS=$${t%/*} GOARCH=$${t#*/}; out=$(CURDIR)/$(BIN)/wheel/$$GOOS-$$GOARCH; mkdir -p $$out; \
+	  cp -r $(BIN)/shim $$out; $(BUILD) -o $$out/stephost ./cmd/stephost; \
+	  for p in local $(WHEEL_FLAVORS); do (cd plugins/$$p && $(BUILD) -o $$out/plugins/stephost-flavor-$$p .); done; \
+	  python3 python/wheel/build.py --dist dist --bin $$out --platform $$t $(addprefix --flavor ,$(WHEEL_FLAVORS)); \
+	done
 
 demo: build
 	./examples/digits/demo.sh
