@@ -1,6 +1,7 @@
 package requirements
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -16,17 +17,21 @@ type Kind string
 
 // The kinds.
 const (
-	NoPython    Kind = "no python"     // no interpreter fits
-	NoVenv      Kind = "no venv"       // the interpreter cannot make virtual environments
-	Invalid     Kind = "invalid"       // what the step says is wrong
-	Unreachable Kind = "unreachable"   // the index does not answer
-	Denied      Kind = "denied"        // the index wants other credentials
-	NotFound    Kind = "not found"     // no such package, version, or wheel for this Python
-	Conflict    Kind = "conflict"      // no set of versions fits
-	BuildFailed Kind = "build failed"  // a package had to be built and was not
-	WrongHash   Kind = "wrong hash"    // a download is not what was pinned
-	DiskFull    Kind = "disk full"     // no space left
-	Other       Kind = "other failure" // the tool's output must say it
+	NoPython    Kind = "no python"    // no interpreter fits
+	NoVenv      Kind = "no venv"      // the interpreter cannot make virtual environments
+	Invalid     Kind = "invalid"      // what the step says is wrong
+	Unreachable Kind = "unreachable"  // the index does not answer
+	Denied      Kind = "denied"       // the index wants other credentials
+	NotFound    Kind = "not found"    // no such package, version, or wheel for this Python
+	Conflict    Kind = "conflict"     // no set of versions fits
+	BuildFailed Kind = "build failed" // a package had to be built and was not
+	WrongHash   Kind = "wrong hash"   // a download is not what was pinned
+	DiskFull    Kind = "disk full"    // no space left
+	// BaseConflict: the base image has another version. Native: no wheel fits the
+	// base image, and what would have to be compiled is not compiled here.
+	BaseConflict Kind = "contradicts the base image"
+	Native       Kind = "native"
+	Other        Kind = "other failure" // the tool's output must say it
 )
 
 // Error is the cause in the *problem.Error that this package returns.
@@ -113,13 +118,14 @@ var signs = [...]sign{
 	{Unreachable, "Connection refused"}, {Unreachable, "CERTIFICATE_VERIFY_FAILED"}, {Unreachable, "invalid peer certificate"},
 	{Unreachable, "ReadTimeoutError"}, {Unreachable, "operation timed out"}, {Unreachable, "502 Server Error"},
 	{Unreachable, "503 Server Error"}, {Unreachable, "ProxyError"},
-	{NotFound, "was not found in the p"}, {NotFound, "there is no version of"},
+	{NotFound, "was not found in the p"}, {NotFound, "there is no version of"}, {NotFound, "there are no versions of"},
+	{NotFound, "has no wheels with a matching"}, {NotFound, "no usable wheels"}, {NotFound, "is available and you require"},
 	{Conflict, "ResolutionImpossible"}, {Conflict, "conflicting dependencies"}, {Conflict, "requirements are unsatisfiable"},
 	{BuildFailed, "Failed building wheel"}, {BuildFailed, "metadata-generation-failed"}, {BuildFailed, "Failed to build"},
 	{BuildFailed, "subprocess-exited-with-error"}, {BuildFailed, "Could not build wheels"}, {BuildFailed, "Build backend failed"},
 	{Invalid, "Invalid requirement"}, {Invalid, "Couldn't parse requirement"}, {Invalid, "no such option"},
 	{NotFound, "No matching distribution found"}, {NotFound, "Could not find a version"},
-	{NotFound, "No solution found"}, {NotFound, "has no wheels with a matching"},
+	{NotFound, "No solution found"},
 	{NotFound, "requires a different Python"}, {NotFound, "is not a supported wheel"},
 }
 
@@ -178,7 +184,7 @@ func failure(tool string, tail []string, log string, cause error) *problem.Error
 	case Unreachable:
 		e.Class = problem.System
 		e.Summary = "the package index cannot be reached, for " + subject
-		e.Next = "check the network, proxies and index addresses; a virtual environment that was built before needs no network"
+		e.Next = "check the network, proxies and index addresses; what was built before needs no network"
 	case Denied:
 		e.Class = problem.Auth
 		e.Summary = "the package index refused its credentials, for " + subject
@@ -230,6 +236,15 @@ func namedPackage(tail []string) string {
 		if m := collecting().FindStringSubmatch(strings.TrimSpace(tail[i])); m != nil {
 			return path.Base(filepath.ToSlash(m[1]))
 		}
+	}
+	return ""
+}
+
+// detailOf is the detail of a problem, empty for other errors.
+func detailOf(err error) string {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		return p.Detail
 	}
 	return ""
 }

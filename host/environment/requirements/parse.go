@@ -40,7 +40,6 @@ type item struct {
 // hands everything else on to the installer as it stands.
 type parser struct {
 	ctx         context.Context
-	python      *Interpreter
 	environ     environ
 	neverCopy   []string
 	seen        map[string]bool
@@ -53,7 +52,28 @@ type parser struct {
 // project is a directory that is installed from a copy.
 type project struct{ path, digest string }
 
-// file reads a file of lines, or a pyproject.toml.
+// read reads a list of lines and a file, if there is one. Relative paths are
+// taken from dir.
+func (p *parser) read(dir string, list []string, file string) error {
+	p.seen = map[string]bool{}
+	if p.store == nil {
+		p.store = source.NewStore("")
+	}
+	for _, line := range list {
+		if strings.ContainsAny(line, "\n\r\x00") {
+			return invalid(fmt.Sprintf("the requirement %q has a line break in it", redact(line)), nil)
+		}
+		if err := p.line(dir, "requirements", line, false); err != nil {
+			return err
+		}
+	}
+	if file == "" {
+		return nil
+	}
+	return p.file(absolute(dir, file), false)
+}
+
+// file reads a file of lines, a pyproject.toml or a lock file.
 func (p *parser) file(name string, constraint bool) error {
 	if err := refusedFile(name); err != nil {
 		return err
@@ -71,23 +91,21 @@ func (p *parser) file(name string, constraint bool) error {
 		return invalid("cannot read the requirements file "+name, err)
 	}
 	dir := filepath.Dir(name)
-	if filepath.Base(name) == "pyproject.toml" {
-		deps, err := projectDependencies(p.ctx, p.python, p.environ, name)
-		if err != nil {
-			return err
-		}
-		for _, d := range deps {
-			if err := p.line(dir, name, d, constraint); err != nil {
-				return err
-			}
-		}
-		return nil
+	var lines []string
+	switch base := filepath.Base(name); {
+	case base == "pyproject.toml":
+		lines, err = projectDependencies(name)
+	case isPylock(base):
+		lines, err = pylockLines(name)
+	case base == "uv.lock":
+		lines, err = uvLockLines(p.ctx, p.environ, name)
+	default:
+		lines, err = textLines(name, data)
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if bytes.IndexByte(data, 0) >= 0 {
-		return invalid(name+" is not a text file in UTF-8", nil)
+	if err != nil {
+		return err
 	}
-	for _, l := range logicalLines(string(data)) {
+	for _, l := range lines {
 		if err := p.line(dir, name, l, constraint); err != nil {
 			return err
 		}
@@ -95,10 +113,18 @@ func (p *parser) file(name string, constraint bool) error {
 	return nil
 }
 
+// textLines are the lines of a requirements.txt.
+func textLines(name string, data []byte) ([]string, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if bytes.IndexByte(data, 0) >= 0 {
+		return nil, invalid(name+" is not a text file in UTF-8", nil)
+	}
+	return logicalLines(string(data)), nil
+}
+
 // refusedFile names the way for lock files that are not read here.
 func refusedFile(name string) error {
 	how := map[string]string{
-		"uv.lock":      "uv export --format requirements-txt > requirements.txt",
 		"poetry.lock":  "poetry export > requirements.txt",
 		"pdm.lock":     "pdm export > requirements.txt",
 		"Pipfile":      "pipenv requirements > requirements.txt",
@@ -110,9 +136,9 @@ func refusedFile(name string) error {
 		e.Next = "write a requirements file from it: " + cmd
 		return e
 	}
-	if ext := filepath.Ext(base); (ext == ".toml" && base != "pyproject.toml") || ext == ".yml" || ext == ".yaml" {
+	if ext := filepath.Ext(base); (ext == ".toml" && base != "pyproject.toml" && !isPylock(base)) || ext == ".yml" || ext == ".yaml" {
 		e := invalid(base+" is not a requirements file", nil)
-		e.Next = "name a requirements.txt or a pyproject.toml"
+		e.Next = "name a requirements.txt, pyproject.toml, uv.lock or pylock.toml"
 		return e
 	}
 	return nil

@@ -119,8 +119,8 @@ func TestRefusedInput(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(dir, "huge.txt"), fileLimit+1))
 	for _, tc := range []struct{ line, summary, next string }{
 		{"-r none.txt", "cannot read the requirements file", "correct"},
-		{"-r uv.lock", "uv.lock is not read", "uv export"},
-		{"-r environment.yml", "not a requirements file", "requirements.txt or a pyproject.toml"},
+		{"-r uv.lock", "uv.lock", "uv"},
+		{"-r environment.yml", "not a requirements file", "name a requirements.txt"},
 		{"-r utf16.txt", "not a text file in UTF-8", "correct"},
 		{"-r huge.txt", "cannot read the requirements file", "correct"},
 		{"-r .", "cannot read the requirements file", "correct"},

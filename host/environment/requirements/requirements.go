@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/stephost/stephost/host/environment/source"
 )
@@ -22,7 +21,7 @@ type Request struct {
 	Dir string
 	// List holds lines in the grammar of requirements.txt.
 	List []string
-	// File is a requirements.txt or a pyproject.toml.
+	// File is a requirements.txt, pyproject.toml, uv.lock or pylock.toml.
 	File string
 	// Python is a version ("3.11", "3.11.7"), a path, or empty for the first
 	// Python 3 on PATH.
@@ -74,22 +73,9 @@ func Resolve(ctx context.Context, r Request) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{ctx: ctx, python: py, environ: env, seen: map[string]bool{}, neverCopy: r.NeverCopy, store: r.Store}
-	if p.store == nil {
-		p.store = source.NewStore("")
-	}
-	for _, line := range r.List {
-		if strings.ContainsAny(line, "\n\r\x00") {
-			return nil, invalid(fmt.Sprintf("the requirement %q has a line break in it", redact(line)), nil)
-		}
-		if err := p.line(dir, "requirements", line, false); err != nil {
-			return nil, err
-		}
-	}
-	if r.File != "" {
-		if err := p.file(absolute(dir, r.File), false); err != nil {
-			return nil, err
-		}
+	p := &parser{ctx: ctx, environ: env, neverCopy: r.NeverCopy, store: r.Store}
+	if err := p.read(dir, r.List, r.File); err != nil {
+		return nil, err
 	}
 	s := &Set{Interpreter: py, items: p.items, constraints: p.constraints, projects: p.projects,
 		neverCopy: r.NeverCopy, environ: env}

@@ -3,8 +3,16 @@ package requirements
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/stephost/stephost/host/environment/internal/lock"
+	"github.com/stephost/stephost/host/environment/source"
+	"github.com/stephost/stephost/host/problem"
 )
 
 // BaseFacts is what packages must fit: what was read from a base image.
@@ -76,6 +84,142 @@ type Target struct {
 
 // ResolveTarget finds what the base lacks and makes it ready for a layer, or
 // takes it from the cache. Errors are *problem.Error that wrap an *Error.
-func ResolveTarget(context.Context, TargetRequest) (*Target, error) {
-	return nil, errors.New("requirements for a base image: not there yet")
+func ResolveTarget(ctx context.Context, r TargetRequest) (*Target, error) {
+	t, err := newTargetBuild(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.items) == 0 {
+		return &Target{}, nil
+	}
+	if out, ok := t.cached(); ok {
+		return out, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, BuildLimit, errBuildLimit)
+	defer cancel()
+	for try := 1; ; try++ {
+		out, err := t.locked(ctx)
+		var changed *source.ChangedError
+		var missing *source.MissingBlobError
+		if err == nil || try == targetTries || !errors.As(err, &changed) && !errors.As(err, &missing) {
+			return out, t.problem(ctx, err)
+		}
+		// A project changed while it was copied: what it is now decides.
+		if t, err = newTargetBuild(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// targetTries is how often a build begins again because a project changed.
+const targetTries = 3
+
+// targetBuild is one request on its way.
+type targetBuild struct {
+	workshop
+	request TargetRequest
+	fit     fit
+	dir     string // of the cache
+	digest  string // of the request
+	uv      string // path of uv
+	why     string // why not uv although it is there
+	python  *Interpreter
+	// yields are the base's packages that may be hidden.
+	yields map[string]bool
+	// files are what the installer reads.
+	requirementsFile, constraintsFile string
+}
+
+// newTargetBuild reads the request; nothing is created, no tool but uv (for a
+// uv.lock) is run.
+func newTargetBuild(ctx context.Context, r TargetRequest) (*targetBuild, error) {
+	list := r.Environ
+	if list == nil {
+		list = os.Environ()
+	}
+	dir, err := filepath.Abs(r.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := filepath.Abs(r.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	r.Dir = dir
+	if r.Progress == nil {
+		r.Progress = func(string) {}
+	}
+	if r.Logger == nil {
+		r.Logger = hclog.NewNullLogger()
+	}
+	installed := map[string]string{}
+	for name, version := range r.Base.Installed {
+		installed[Normal(name)] = version
+	}
+	r.Base.Installed = installed
+	env := newEnviron(list)
+	store := source.NewStore(filepath.Join(cache, "source"))
+	never := append(slices.Clone(r.NeverCopy), cache)
+	p := &parser{ctx: ctx, environ: env, neverCopy: never, store: store}
+	if err := p.read(dir, r.Requirements, r.RequirementsFile); err != nil {
+		return nil, err
+	}
+	in := chooseInstaller(env)
+	t := &targetBuild{request: r, dir: filepath.Join(cache, "packages"), uv: in.path, why: in.why, yields: map[string]bool{},
+		workshop: workshop{tool: in.name, environ: env, items: p.items, constraints: p.constraints, projects: p.projects,
+			neverCopy: never, store: store, progress: r.Progress, logger: r.Logger,
+			redactor: newRedactor(env, secretLines(p.items, p.constraints)...)}}
+	if len(t.items) == 0 {
+		return t, nil
+	}
+	if t.fit, err = fitOf(r.Base); err != nil {
+		return nil, err
+	}
+	t.digest = t.requestDigest()
+	return t, nil
+}
+
+// locked builds under the lock of the request. Killed at any point, it leaves a
+// private directory, which the next builder removes, or a whole tree without a
+// record, which the next one meets by its content.
+func (t *targetBuild) locked(ctx context.Context) (*Target, error) {
+	name := filepath.Join(t.dir, "requests", t.digest)
+	l, err := lock.Take(ctx, name+".lock", func() { t.progress("waiting: the same packages are being prepared") })
+	if err != nil {
+		return nil, &scratchError{err}
+	}
+	defer l.Release()
+	if out, ok := t.cached(); ok { // made while we waited
+		return out, nil
+	}
+	t.lock, t.tmp = l, name+".tmp"
+	if err := os.RemoveAll(t.tmp); err != nil {
+		return nil, &scratchError{err}
+	}
+	for _, dir := range []string{t.tmp, filepath.Join(t.dir, "trees")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, &scratchError{err}
+		}
+	}
+	defer os.RemoveAll(t.tmp)
+	return t.build(ctx)
+}
+
+// problem turns what went wrong into words for the person.
+func (t *targetBuild) problem(ctx context.Context, err error) error {
+	var scratch *scratchError
+	var known *problem.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return &problem.Error{Summary: "no space left for the packages of the image", Phase: phase, Class: problem.System,
+			Next: "free space, or move STEPHOST_HOME", Err: &Error{Kind: DiskFull, Err: err}}
+	case errors.As(err, &scratch):
+		return &problem.Error{Summary: "cannot keep the packages of the image", Phase: phase, Class: problem.System,
+			Next: "see that STEPHOST_HOME can be written and its disk is not full", Err: &Error{Kind: Other, Err: err}}
+	}
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/stephost/stephost/host/environment/internal/group"
 	"github.com/stephost/stephost/host/environment/internal/lock"
 	"github.com/stephost/stephost/host/environment/source"
 	"github.com/stephost/stephost/host/problem"
@@ -106,7 +104,9 @@ func (s *Set) Ensure(ctx context.Context, o BuildOptions) (string, error) {
 	if s.Complete(cache) { // built while we waited
 		return venv, nil
 	}
-	b := &builder{set: s, options: o, venv: venv, tmp: venv + ".tmp", lock: l, redactor: newRedactor(s.environ, s.secretLines()...)}
+	b := &builder{set: s, options: o, venv: venv, workshop: workshop{tmp: venv + ".tmp", tool: s.Tool, environ: s.environ,
+		items: s.items, constraints: s.constraints, projects: s.projects, neverCopy: s.neverCopy, store: o.Store,
+		progress: o.Progress, logger: o.Logger, lock: l, redactor: newRedactor(s.environ, secretLines(s.items, s.constraints)...)}}
 	if err := b.build(ctx); err != nil {
 		return "", err
 	}
@@ -119,17 +119,6 @@ func (s *Set) used(venv string) {
 	_ = os.Chtimes(filepath.Join(venv, marker), now, now)
 }
 
-// secretLines are the lines whose addresses may hold credentials.
-func (s *Set) secretLines() []string {
-	var list []string
-	for _, it := range append(s.items[:len(s.items):len(s.items)], s.constraints...) {
-		if strings.Contains(it.text, "://") {
-			list = append(list, it.text)
-		}
-	}
-	return list
-}
-
 // cacheError is about the cache directory itself, or the end of the context.
 func (s *Set) cacheError(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
@@ -137,6 +126,16 @@ func (s *Set) cacheError(ctx context.Context, what string, err error) error {
 	}
 	return &problem.Error{Summary: "cannot " + what + " the virtual environment", Phase: phase, Class: problem.System,
 		Next: "see that STEPHOST_HOME can be written and its disk is not full", Err: err}
+}
+
+// filesError is about what the installer reads: the copies of projects have
+// errors of their own.
+func (s *Set) filesError(ctx context.Context, err error) error {
+	var scratch *scratchError
+	if errors.As(err, &scratch) && ctx.Err() == nil {
+		return s.cacheError(ctx, "make", err)
+	}
+	return err
 }
 
 // ended tells a cancelled preparation from one that took too long.
@@ -151,12 +150,10 @@ func ended(ctx context.Context) error {
 
 // builder builds one virtual environment, under its lock.
 type builder struct {
-	set      *Set
-	options  BuildOptions
-	venv     string
-	tmp      string
-	lock     *lock.Lock
-	redactor *redactor
+	workshop
+	set     *Set
+	options BuildOptions
+	venv    string
 }
 
 // build makes the virtual environment in its final place. Killed at any point
@@ -183,18 +180,18 @@ func (b *builder) build(ctx context.Context) (err error) {
 	}()
 	requirements, constraints, err := b.files(ctx)
 	if err != nil {
-		return err
+		return s.filesError(ctx, err)
 	}
 	bare := requirements == ""
 	if s.installer.why != "" {
-		b.options.Progress("installing with pip, not uv: " + s.installer.why)
+		b.progress("installing with pip, not uv: " + s.installer.why)
 	}
-	b.options.Progress("making a virtual environment with Python " + s.Interpreter.Version)
+	b.progress("making a virtual environment with Python " + s.Interpreter.Version)
 	if err := b.run(ctx, s.installer.create(s.Interpreter, b.venv, bare)); err != nil {
 		return err
 	}
 	if !bare {
-		b.options.Progress("resolving requirements with " + s.Tool)
+		b.progress("resolving requirements with " + s.Tool)
 		if err := b.run(ctx, s.installer.install(b.venv, requirements, constraints, b.log())); err != nil {
 			return err
 		}
@@ -203,106 +200,6 @@ func (b *builder) build(ctx context.Context) (err error) {
 		return s.cacheError(ctx, "finish", err)
 	}
 	return nil
-}
-
-// run runs one command of the installer.
-func (b *builder) run(ctx context.Context, argv []string) error {
-	env := b.set.environ.forTools(b.tmp)
-	if b.set.Tool == "pip" {
-		env.forPip()
-	}
-	stages := &stages{say: b.options.Progress}
-	out, err := group.Run(ctx, group.Command{
-		// From an empty directory: "python -m" imports from the current one.
-		Argv: argv, Env: env.list(), Dir: b.tmp, Hold: b.lock.File(),
-		Line: func(line string) {
-			line = b.redactor.clean(line)
-			b.options.Logger.Debug("install", "line", line)
-			stages.line(line)
-		},
-	})
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ended(ctx)
-	}
-	for i, line := range out.Tail {
-		out.Tail[i] = b.redactor.clean(line)
-	}
-	log, _ := readTail(b.log(), logTail)
-	return failure(b.set.Tool, out.Tail, log, err)
-}
-
-// log is where pip writes what it does not show. It may hold credentials.
-func (b *builder) log() string { return filepath.Join(b.tmp, "pip.log") }
-
-// readTail reads the end of a file.
-func readTail(name string, limit int64) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	data, err := io.ReadAll(io.NewSectionReader(f, max(0, fi.Size()-limit), limit))
-	return string(data), err
-}
-
-// files writes what the installer reads. They may hold credentials: mode 0600,
-// in the directory that is removed in any case.
-func (b *builder) files(ctx context.Context) (requirements, constraints string, err error) {
-	places, err := b.projects(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	write := func(name string, items []item) (string, error) {
-		if len(items) == 0 {
-			return "", nil
-		}
-		var text strings.Builder
-		for _, it := range items {
-			if it.project > 0 {
-				it.text = places[it.project-1] + it.suffix
-			}
-			text.WriteString(it.text + "\n")
-		}
-		name = filepath.Join(b.tmp, name)
-		return name, os.WriteFile(name, []byte(text.String()), 0o600)
-	}
-	if requirements, err = write("requirements.txt", b.set.items); err != nil {
-		return "", "", b.set.cacheError(ctx, "make", err)
-	}
-	if constraints, err = write("constraints.txt", b.set.constraints); err != nil {
-		return "", "", b.set.cacheError(ctx, "make", err)
-	}
-	return requirements, constraints, nil
-}
-
-// projects copies the projects: a build writes into its directory.
-func (b *builder) projects(ctx context.Context) ([]string, error) {
-	var places []string
-	for i, p := range b.set.projects {
-		t, err := b.options.Store.Pack(ctx, []source.Root{{Path: p.path}}, source.Options{NeverCopy: b.set.neverCopy})
-		if err != nil {
-			return nil, err
-		}
-		if t.Digest != p.digest {
-			return nil, &source.ChangedError{Path: p.path}
-		}
-		dir := filepath.Join(b.tmp, fmt.Sprintf("project-%d", i), filepath.Base(p.path))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
-		}
-		if err := b.options.Store.CopyTo(ctx, t, dir); err != nil {
-			return nil, err
-		}
-		places = append(places, dir)
-	}
-	return places, nil
 }
 
 // complete writes the marker. Before it, everything is on disk: after a power
@@ -317,7 +214,11 @@ func (b *builder) complete() error {
 	if err := syncTree(b.venv); err != nil {
 		return err
 	}
-	name := filepath.Join(b.venv, marker)
+	return writeSynced(filepath.Join(b.venv, marker), data)
+}
+
+// writeSynced writes a file that is whole or not there.
+func writeSynced(name string, data []byte) error {
 	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

@@ -15,10 +15,15 @@ import (
 // Write writes a wheel of a package with one module, whose content is
 // "version = ...", and returns its path.
 func Write(dir, name, version string, requires ...string) (string, error) {
+	return WriteTagged(dir, name, version, "py3-none-any", requires...)
+}
+
+// WriteTagged writes one whose file name and WHEEL say that it is for the tag.
+func WriteTagged(dir, name, version, tag string, requires ...string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, name+"-"+version+"-py3-none-any.whl")
+	path := filepath.Join(dir, name+"-"+version+"-"+tag+".whl")
 	f, err := os.Create(path)
 	if err != nil {
 		return "", err
@@ -34,7 +39,7 @@ func Write(dir, name, version string, requires ...string) (string, error) {
 	for _, file := range []struct{ name, text string }{
 		{name + ".py", fmt.Sprintf("version = %q\n", version)},
 		{info + "METADATA", meta},
-		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
+		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: " + tag + "\n"},
 	} {
 		w, err := z.Create(file.name)
 		if err != nil {
