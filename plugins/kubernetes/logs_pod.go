@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/stephost/stephost/plugins/kubernetes/internal/observe"
+	"github.com/stephost/stephost/plugins/kubernetes/internal/podlog"
+	"github.com/stephost/stephost/pluginsdk"
+)
+
+// subscription is the shared watch's view of the Job.
+type subscription interface {
+	Changed() <-chan struct{}
+	State() observe.State
+}
+
+// Pauses of a reader.
+const (
+	// endSoon is how long a stream's orderly end waits for the news that the
+	// container has ended, before it is opened again.
+	endSoon = time.Second
+	// lastPause and lastReads: after the end of a container its log is read until
+	// it says nothing new.
+	lastPause = 100 * time.Millisecond
+	lastReads = 5
+	// retryPause is between two attempts to open a log.
+	retryPause = 300 * time.Millisecond
+)
+
+// podLog reads the log of one pod.
+type podLog struct {
+	logs   *logs
+	source pluginsdk.LogSource
+	last   string // cursor
+	reader *podlog.Reader
+
+	ended    chan struct{} // closed when the container has ended
+	endOnce  sync.Once
+	gone     atomic.Bool // the pod is not there any more
+	finished atomic.Bool
+}
+
+func newPodLog(l *logs, pod *corev1.Pod, epoch int) *podLog {
+	p := &podLog{logs: l, ended: make(chan struct{}),
+		source: pluginsdk.LogSource{Attempt: l.data.Attempt, Epoch: epoch, Node: rank(pod), Stream: stream}}
+	p.last = l.request.Cursor(p.source)
+	p.reader = &podlog.Reader{API: l.cluster, Pod: pod.Name, UID: string(pod.UID), Container: containerName,
+		Write: func(e podlog.Entry) error {
+			return l.writer.Entry(p.source, pluginsdk.LogEntry{Time: e.Time, Data: e.Data, Cursor: e.Cursor, Partial: e.Partial})
+		},
+		Gap: func(g podlog.Gap) error {
+			return l.writer.Gap(p.source, pluginsdk.Gap{Proven: g.Proven, Reason: g.Reason})
+		}}
+	return p
+}
+
+func (p *podLog) begin() error { return p.reader.Start(p.last) }
+
+func (p *podLog) closeOver() { p.endOnce.Do(func() { close(p.ended) }) }
+
+func (p *podLog) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// follow reads until the container has ended and its log says nothing new.
+func (p *podLog) follow(ctx context.Context) error {
+	if err := p.begin(); err != nil {
+		return err
+	}
+	whole := false
+	for {
+		if p.over() {
+			return p.finish(ctx, whole)
+		}
+		err := p.readLive(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		whole = err == nil
+		switch {
+		case err == nil:
+			p.wait(ctx, endSoon)
+		case unreadable(err):
+			p.wait(ctx, retryPause)
+		case p.over() && notThere(err):
+		default:
+			return asLogError(err)
+		}
+	}
+}
+
+// readLive follows the stream; it is cut some time after its container's end.
+func (p *podLog) readLive(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := make(chan struct{})
+	defer close(late)
+	go func() {
+		select {
+		case <-p.ended:
+		case <-late:
+			return
+		}
+		timer := time.NewTimer(lateEnd)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-late:
+		}
+	}()
+	_, err := p.reader.Read(ctx, true)
+	if err != nil && ctx.Err() != nil {
+		return nil // cut: finish reads the rest
+	}
+	return err
+}
+
+// finish reads what is left behind the end of the container. whole = the stream
+// before it ended in order.
+//
+// The log of a pod that was deleted cannot be read any more. A kubelet ends a
+// stream in order when it has read the log of an ended container to its end, so
+// that is whole; any other end may have lost something.
+func (p *podLog) finish(ctx context.Context, whole bool) error {
+	for range lastReads {
+		n, err := p.reader.Read(ctx, false)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case err == nil && n == 0:
+			return p.logs.writer.End(p.source)
+		case err == nil:
+			whole = true
+			p.pause(ctx, lastPause)
+			continue
+		case notThere(err) || unreadable(err) && p.gone.Load():
+			if !whole {
+				if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: "the pod was deleted before its log was read to the end"}); err != nil {
+					return err
+				}
+			}
+			return p.logs.writer.End(p.source)
+		case unreadable(err):
+			p.pause(ctx, retryPause)
+			continue
+		}
+		return asLogError(err)
+	}
+	if !whole {
+		if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: "the kubelet does not give the log of the ended container"}); err != nil {
+			return err
+		}
+	}
+	return p.logs.writer.End(p.source)
+}
+
+// wait waits for the container's end, at most d.
+func (p *podLog) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-p.ended:
+	case <-timer.C:
+	}
+}
+
+func (p *podLog) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// unreadable tells whether the kubelet has no log just now: a container that is
+// about to start, or one whose log it does not find (400 and its own texts).
+func unreadable(err error) bool {
+	var foreign *podlog.ForeignError
+	return apierrors.IsBadRequest(err) || errors.As(err, &foreign)
+}
+
+func notThere(err error) bool { return apierrors.IsNotFound(err) }
+
+// parseSource reads the name of a source of this flavor.
+func parseSource(name string) (s pluginsdk.LogSource, ok bool) {
+	parts := strings.Split(name, "/")
+	if len(parts) != 5 {
+		return s, false
+	}
+	var err [3]error
+	s.Attempt, err[0] = strconv.Atoi(parts[0])
+	s.Epoch, err[1] = strconv.Atoi(parts[1])
+	s.Node, err[2] = strconv.Atoi(parts[2])
+	s.Container, s.Stream = parts[3], parts[4]
+	return s, errors.Join(err[:]...) == nil
+}
