@@ -285,7 +285,7 @@ func (d *dist) rewrite(lib string, scripts map[string][]byte) error {
 		switch data, script := scripts[base]; {
 		case strings.Contains(name, "__pycache__/"), strings.HasPrefix(name, "/"):
 		case inBin && script:
-			rows["../../../bin/"+base] = recordRow("../../../bin/"+base, data)
+			rows["../bin/"+base] = recordRow("../bin/"+base, data)
 		case name == d.info+"/RECORD":
 			rows[name] = []string{name, "", ""}
 		case name == d.info+"/INSTALLER":
