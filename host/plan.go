@@ -23,6 +23,9 @@ type Planned struct {
 	Scope string
 	// Directory is what a directory environment would hold; nil for others.
 	Directory *environment.DirectoryPlan
+	// Image is what would be built or run for an image environment; nil for
+	// others.
+	Image *environment.ImagePlan
 }
 
 // Plan starts the plugin and asks what Submit would send. It sends nothing to
@@ -45,6 +48,12 @@ func (h *Host) Plan(ctx context.Context, sel *Selection, online bool) (*Planned,
 			return nil, err
 		}
 		out.Warnings = append(out.Warnings, out.Directory.Warnings...)
+	}
+	if sel.Resolved.Environment.Kind == project.KindImage {
+		if out.Image, err = launch.DescribeImage(ctx, h.buildOptions(ctx, sel, fl), online); err != nil {
+			return nil, err
+		}
+		out.Warnings = append(out.Warnings, out.Image.Warnings...)
 	}
 	p, err := launch.Plan(ctx, launch.PlanOptions{
 		Home: h.o.Home, Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Step: sel.Resolved,

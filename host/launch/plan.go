@@ -48,9 +48,12 @@ func Plan(ctx context.Context, o PlanOptions) (*Planned, error) {
 		return nil, err
 	}
 	r := &runs.Run{ID: planID, Token: planID}
-	env := environmentMessage(o.Step, nil)
-	if o.Step.Environment.Kind == project.KindDirectory {
-		env = environmentMessage(o.Step, &environment.Directory{Path: filepath.Join(o.Home.Work(), planID)})
+	env := environmentMessage(o.Step, nil, nil)
+	switch o.Step.Environment.Kind {
+	case project.KindDirectory:
+		env = environmentMessage(o.Step, &environment.Directory{Path: filepath.Join(o.Home.Work(), planID)}, nil)
+	case project.KindImage:
+		env = environmentMessage(o.Step, nil, plannedImage(o.Step))
 	}
 	step := buildStep(r, &runs.Attempt{Number: 1, Key: Key("plan", 1)}, o.Step, env, filepath.Join(o.Home.Work(), planID))
 	out := &Planned{}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stephost/stephost/host/environment"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/internal/failpoint"
 )
@@ -93,14 +94,14 @@ func (d *drive) prepare(ctx context.Context) (*operatorv1.SubmitRequest, *reject
 	if d.plan.JoinOnly {
 		return nil, &rejection{class: problem.Lost, phase: "preparing", message: "the backend holds no job of this run token any more"}, nil
 	}
-	env, rejected, err := d.environment(ctx)
+	env, rejected, err := d.environment(ctx, target)
 	if rejected != nil || err != nil {
 		return nil, rejected, err
 	}
 	r, a := d.claim.Run(), d.attempt()
 	step := buildStep(r, a, d.plan.Step, env, d.s.runDir(r.ID))
 
-	if rejected, err := d.validate(ctx, target, step); rejected != nil || err != nil {
+	if rejected, err := d.validate(ctx, target, step, true); rejected != nil || err != nil {
 		return nil, rejected, err
 	}
 	prepared, rejected, err := d.callPrepare(ctx, target, step)
@@ -199,17 +200,21 @@ func (d *drive) couldNotAskProblem(what string, cause error) *problem.Error {
 }
 
 // environment makes what the step needs around it.
-func (d *drive) environment(ctx context.Context) (*operatorv1.Environment, *rejection, error) {
+func (d *drive) environment(ctx context.Context, target *operatorv1.Target) (*operatorv1.Environment, *rejection, error) {
 	r, a, step := d.claim.Run(), d.attempt(), d.plan.Step
-	if step.Environment.Kind != "directory" {
-		return environmentMessage(step, nil), nil, nil
-	}
-	sources := make([]environment.Source, 0, len(step.Environment.Sources))
-	for _, s := range step.Environment.Sources {
-		sources = append(sources, environment.Source{Path: s.Path, Target: s.Target, Exclude: s.Exclude})
+	switch step.Environment.Kind {
+	case project.KindImage:
+		img, rejected, err := d.prepareImage(ctx, target)
+		if rejected != nil || err != nil {
+			return nil, rejected, err
+		}
+		return environmentMessage(step, nil, img), nil, nil
+	case project.KindDirectory:
+	default:
+		return environmentMessage(step, nil, nil), nil, nil
 	}
 	dir, err := environment.PrepareDirectory(ctx, environment.DirectoryRequest{
-		WorkDir: d.s.workDir(r.ID, a.Number), CacheDir: d.s.o.Home.Cache(), Sources: sources,
+		WorkDir: d.s.workDir(r.ID, a.Number), CacheDir: d.s.o.Home.Cache(), Sources: sourcesOf(step),
 		Requirements: step.Environment.Requirements, RequirementsFile: step.Environment.RequirementsFile,
 		Python: step.Environment.Python, AllowLarge: step.Environment.AllowLarge,
 		NeverCopy: []string{d.s.o.Home.Root()}, Logger: d.s.o.Log.Named("environment"),
@@ -220,11 +225,11 @@ func (d *drive) environment(ctx context.Context) (*operatorv1.Environment, *reje
 		for _, w := range dir.Warnings {
 			d.notify(Notice{Kind: Warning, Phase: "preparing", Message: w})
 		}
-		return environmentMessage(step, dir), nil, nil
+		return environmentMessage(step, dir, nil), nil, nil
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	default:
-		return nil, &rejection{class: problem.Config, phase: "preparing", reason: "environment", message: explain(err)}, nil
+		return nil, environmentRejection(err), nil
 	}
 }
 
@@ -243,8 +248,9 @@ func explain(err error) string {
 	return problem.Bound(text, 4<<10)
 }
 
-// validate runs the flavor's own checks, which create nothing.
-func (d *drive) validate(ctx context.Context, target *operatorv1.Target, step *operatorv1.Step) (*rejection, error) {
+// validate runs the flavor's own checks, which create nothing. warn passes on what
+// a person should know.
+func (d *drive) validate(ctx context.Context, target *operatorv1.Target, step *operatorv1.Step, warn bool) (*rejection, error) {
 	var resp *operatorv1.ValidateResponse
 	err := d.backend.ask(ctx, askBound, nil, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
 		resp, err = c.Validate(ctx, &operatorv1.ValidateRequest{Target: target, Step: step})
@@ -254,7 +260,7 @@ func (d *drive) validate(ctx context.Context, target *operatorv1.Target, step *o
 		return nil, err
 	}
 	for _, diag := range resp.GetDiagnostics() {
-		if diag.GetSeverity() == operatorv1.Severity_SEVERITY_WARNING {
+		if warn && diag.GetSeverity() == operatorv1.Severity_SEVERITY_WARNING {
 			d.notify(Notice{Kind: Warning, Phase: "preparing", Message: diagnosticText(diag)})
 		}
 	}

@@ -52,14 +52,15 @@ func buildStep(r *runs.Run, a *runs.Attempt, step *project.Resolved, env *operat
 }
 
 // environmentMessage is what the host prepared, in the contract's words.
-func environmentMessage(step *project.Resolved, dir *environment.Directory) *operatorv1.Environment {
+func environmentMessage(step *project.Resolved, dir *environment.Directory, img *environment.Image) *operatorv1.Environment {
 	e := step.Environment
 	switch {
 	case dir != nil:
 		return &operatorv1.Environment{Kind: &operatorv1.Environment_Directory_{Directory: &operatorv1.Environment_Directory{
 			Path: dir.Path, Venv: dir.Venv, Python: dir.Python}}}
-	case e.Kind == "image":
-		return &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: e.Image}}}
+	case img != nil:
+		return &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{
+			Reference: img.Reference, Shim: img.Shim}}}
 	default:
 		raw := &operatorv1.Environment_Raw{Requirements: e.Requirements}
 		for _, s := range e.Sources {

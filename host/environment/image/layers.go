@@ -16,6 +16,7 @@ import (
 	"github.com/stephost/stephost/host/environment/requirements"
 	"github.com/stephost/stephost/host/environment/source"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/internal/installed"
 	"github.com/stephost/stephost/internal/shim"
 )
 
@@ -52,14 +53,7 @@ func (c *cache) shimLayer(ctx context.Context, dir, arch string) (*built, error)
 // shimFile is where the init process of an architecture lies.
 func shimFile(dir, arch string) (string, error) {
 	if dir == "" {
-		self, err := os.Executable()
-		if err == nil {
-			self, err = filepath.EvalSymlinks(self)
-		}
-		if err != nil {
-			return "", err
-		}
-		dir = filepath.Join(filepath.Dir(self), "shim")
+		dir = installed.Dir("shim")
 	}
 	switch arch {
 	case "amd64", "arm64":

@@ -48,6 +48,8 @@ type environmentItem struct {
 	Installs     []string `json:"installs,omitempty"`
 	Tool         string   `json:"tool,omitempty"`
 	VenvIsCached bool     `json:"venv_is_cached,omitempty"`
+	// Built is the image that would be built.
+	Built *imageItem `json:"built,omitempty"`
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -110,6 +112,10 @@ func itemOfPlan(sel *host.Selection, p *host.Planned) planned {
 	}
 	slices.Sort(out.Secrets)
 	out.Environment.Requirements = nil // see Installs, without credentials
+	out.Environment.Built = itemOfImage(p.Image)
+	if i := p.Image; i != nil {
+		out.Environment.Files, out.Environment.Bytes = i.SourceFiles, i.SourceBytes
+	}
 	if d := p.Directory; d != nil {
 		e := &out.Environment
 		e.Files, e.Bytes, e.Installs, e.Tool, e.VenvIsCached = d.Files, d.Bytes, d.Requirements, d.Tool, d.VenvCached
@@ -184,6 +190,7 @@ func showPlan(w io.Writer, item planned, p *host.Planned) error {
 	}
 	fmt.Fprintf(w, "  command      %s\n", compact(item.Command))
 	showEnvironment(w, item, p.Directory)
+	showImage(w, p.Image)
 	if len(item.Secrets) > 0 {
 		fmt.Fprintf(w, "  secrets      %s (values are not shown)\n", strings.Join(item.Secrets, ", "))
 	}

@@ -47,11 +47,11 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.unsafeStore, "unsafe-store", false, "accept a store of runs on a network file system")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
-	validate, plan, launch, doctor := a.validateCommand(), a.planCommand(), a.launchCommand(), a.doctorCommand()
-	for _, c := range []*cobra.Command{validate, plan, launch, doctor} {
+	validate, plan, build, launch, doctor := a.validateCommand(), a.planCommand(), a.buildCommand(), a.launchCommand(), a.doctorCommand()
+	for _, c := range []*cobra.Command{validate, plan, build, launch, doctor} {
 		a.projectFlags(c)
 	}
-	add(root, groupWork, validate, plan, launch, a.runCommand(), doctor)
+	add(root, groupWork, validate, plan, build, launch, a.runCommand(), doctor)
 	add(root, groupThing, a.flavorCommand(), a.operatorCommand())
 	add(root, groupOther, a.completionCommand(), a.versionCommand())
 	root.AddCommand(a.followerCommand())
