@@ -92,7 +92,7 @@ func explain(ctx context.Context, err error) error {
 		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			e.Summary, e.Class = "preparing the image took too long", problem.Timeout
 		}
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		e.Summary, e.Next = "the disk is full", "free space, or move STEPHOST_HOME; the next build begins where this one stopped"
 	case errors.As(err, &plain):
 		e.Summary, e.Class = "the registry "+plain.host+" does not speak HTTPS", problem.Config
