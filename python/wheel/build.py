@@ -84,7 +84,7 @@ class Wheel:
         temporary = path.with_suffix(".part")
         # The metadata comes last, as the format recommends: it is found from the end.
         order = sorted(self.files, key=lambda n: (n.startswith(self.info), n == record, n))
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as z:
             for name in order:
                 content, executable = self.files[name]
                 entry = zipfile.ZipInfo(name, date_time=at)
