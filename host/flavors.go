@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/stephost/stephost/host/launch"
@@ -42,6 +43,18 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 			return first, nil
 		}
 		return h.registry.Executable(ctx, f)
+	}
+	if dir, ok := h.o.Attach[m.Name]; ok {
+		if checked != nil {
+			_ = checked.Close()
+		}
+		return process.Spec{
+			Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest, DigestOptional: true,
+			Capabilities: m.Capabilities, Attached: true,
+			Executable: func(context.Context) (*process.Executable, error) {
+				return &process.Executable{Argv: append(slices.Clone(h.o.Relay), dir)}, nil
+			},
+		}
 	}
 	return process.Spec{
 		Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest, DigestOptional: true,

@@ -31,6 +31,16 @@ type Options struct {
 	Notify func(launch.Notice)
 	// UnsafeStore accepts a store on a network file system.
 	UnsafeStore bool
+	// Attach names, for single flavors, the directory where a plugin listens that
+	// a person has started, for example under a debugger; it is used in place of
+	// the registered one. Relay is the command that process.Relay is called by;
+	// the directory is added to it.
+	Attach map[string]string
+	Relay  []string
+	// Panicked is told each panic of a plugin; it must not block. May be nil.
+	Panicked func(process.Panic)
+	// LogLevels are levels of the logs of single flavors (process.Options.Levels).
+	LogLevels map[string]hclog.Level
 }
 
 // Host opens what is asked for. Safe for concurrent use.
@@ -104,7 +114,7 @@ func (h *Host) processManager() *process.Manager {
 func (h *Host) openProcesses() *process.Manager {
 	if h.processes == nil {
 		h.processes = process.NewManager(process.Options{
-			HostVersion: version.Version, Logger: h.o.Log.Named("plugin"), SocketDir: h.o.Home.Sockets()})
+			HostVersion: version.Version, Logger: h.o.Log.Named("plugin"), SocketDir: h.o.Home.Sockets(), Levels: h.o.LogLevels, Panicked: h.o.Panicked})
 	}
 	return h.processes
 }

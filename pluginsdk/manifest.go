@@ -56,6 +56,7 @@ const maxManifest = 256 << 10
 type manifest struct {
 	name, version string
 	protocol      []int32
+	handles       []uint32 // versions of handles that it reads
 	capabilities  []string
 	idempotency   string
 	config        []string // names of the config attributes
@@ -140,6 +141,18 @@ func (m *manifest) read(body *hclsyntax.Body) error {
 	for _, v := range elements(protocol) {
 		n, _ := v.AsBigFloat().Int64()
 		m.protocol = append(m.protocol, int32(n))
+	}
+	m.handles = []uint32{1}
+	handles, err := get(body, "handles", cty.List(cty.Number))
+	if err != nil {
+		return err
+	}
+	if !handles.IsNull() {
+		m.handles = nil
+	}
+	for _, v := range elements(handles) {
+		n, _ := v.AsBigFloat().Uint64()
+		m.handles = append(m.handles, uint32(n))
 	}
 	capabilities, err := get(body, "capabilities", cty.List(cty.String))
 	if err != nil {

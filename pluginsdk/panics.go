@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 )
 
 // PanicError is a panic of the author's code. It counts as class system.
@@ -20,12 +22,14 @@ const maxStack = 64 << 10
 // Error names the panic without the stack.
 func (e *PanicError) Error() string { return "the flavor's code panicked: " + e.Value }
 
-// guard runs f and makes an error of a panic. The stack goes to the log.
+// guard runs f and makes an error of a panic. The stack goes to the host, which
+// shows it after everything else.
 func guard(ctx context.Context, call string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p := &PanicError{Value: bound(fmt.Sprint(v), maxMessage), Stack: bound(string(debug.Stack()), maxStack)}
-			Logger(ctx).Error("panic in the flavor's code", "call", call, "panic", p.Value, "stack", p.Stack)
+			Logger(ctx).Error("panic in the flavor's code", "call", call, "panic", p.Value)
+			serve.Account(call, p.Value, p.Stack)
 			err = p
 		}
 	}()

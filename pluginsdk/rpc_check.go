@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) Validate(ctx context.Context, r *operatorv1.ValidateRequest) (*
 	if err != nil {
 		return &operatorv1.ValidateResponse{Diagnostics: diagnosticsOf(err)}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := serve.Bounded(ctx, checkTimeout)
 	defer cancel()
 	step := stepOf(r.GetStep(), r.GetTarget())
 	if c.session.validate != nil {
@@ -40,7 +41,7 @@ func (s *Server) Plan(ctx context.Context, r *operatorv1.PlanRequest) (*operator
 	if c.session.plan == nil {
 		return nil, absent(capPlan)
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := serve.Bounded(ctx, checkTimeout)
 	defer cancel()
 	step := stepOf(r.GetStep(), r.GetTarget())
 	var plan Plan
@@ -81,7 +82,7 @@ func (s *Server) RegistryAuth(ctx context.Context, r *operatorv1.RegistryAuthReq
 	if c.session.registryAuth == nil {
 		return nil, absent(capRegistryAuth)
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := serve.Bounded(ctx, checkTimeout)
 	defer cancel()
 	var a RegistryCredentials
 	err = guard(ctx, "RegistryAuth", func() (err error) {

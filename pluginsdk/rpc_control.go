@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -19,11 +20,14 @@ func (s *Server) Cancel(ctx context.Context, r *operatorv1.CancelRequest) (*oper
 	if err != nil {
 		return &operatorv1.CancelResponse{Result: &operatorv1.CancelResponse_CouldNotAsk{CouldNotAsk: couldNotAsk(err)}}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := serve.Bounded(ctx, checkTimeout)
 	defer cancel()
 	err = s.scopes.check(ctx, c, 0)
+	var h Handle
 	if err == nil {
-		h := handleOf(r.GetHandle(), r.GetKey(), r.GetTarget())
+		h, err = s.handle(r.GetHandle(), r.GetKey(), r.GetTarget())
+	}
+	if err == nil {
 		err = guard(ctx, "Cancel", func() error {
 			return c.session.cancel(ctx, h, CancelOptions{Grace: r.GetGrace().AsDuration(), Force: r.GetForce()})
 		})
@@ -57,11 +61,14 @@ func (s *Server) Cleanup(ctx context.Context, r *operatorv1.CleanupRequest) (*op
 		// Guessing could remove the record, which is the proof that a run existed.
 		return &operatorv1.CleanupResponse{Diagnostics: diagnosticsOf(System(errors.New("the host did not say what to clean up")))}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	ctx, cancel := serve.Bounded(ctx, cleanupTimeout)
 	defer cancel()
 	err = s.scopes.check(ctx, c, 0)
+	var h Handle
 	if err == nil {
-		h := handleOf(r.GetHandle(), r.GetKey(), r.GetTarget())
+		h, err = s.handle(r.GetHandle(), r.GetKey(), r.GetTarget())
+	}
+	if err == nil {
 		err = guard(ctx, "Cleanup", func() error { return c.session.cleanup(ctx, h, what) })
 	}
 	switch {

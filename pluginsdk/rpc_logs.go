@@ -24,12 +24,16 @@ func (s *Server) Logs(r *operatorv1.LogsRequest, stream grpc.ServerStreamingServ
 	if c.session.logs == nil {
 		return absent(capLogs)
 	}
+	h, err := s.handle(r.GetHandle(), r.GetKey(), r.GetTarget())
+	if err != nil {
+		return refused(err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
 	w := newLogWriter(r.GetCursors())
 	defer context.AfterFunc(ctx, func() { w.fail(ctx.Err()) })()
-	go s.readLogs(ctx, c, handleOf(r.GetHandle(), r.GetKey(), r.GetTarget()), r.GetFollow(), w)
+	go s.readLogs(ctx, c, h, r.GetFollow(), w)
 	for {
 		messages, ok := w.take()
 		if !ok {

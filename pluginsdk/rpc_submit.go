@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -75,7 +76,7 @@ func (s *Server) Submit(ctx context.Context, r *operatorv1.SubmitRequest) (*oper
 		return nothingSent(System(fmt.Errorf("the host sent a Submit without step, key or argv"))), nil
 	}
 	// A host that goes away must not end a creating call half way.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTimeout)
+	ctx, cancel := serve.Bounded(context.WithoutCancel(ctx), submitTimeout)
 	ctx, c, err := s.begin(ctx, r.GetTarget(), "Submit", "run", step.RunID, "key", step.Key)
 	if err != nil {
 		cancel()
@@ -160,7 +161,7 @@ func (s *Server) Find(ctx context.Context, r *operatorv1.FindRequest) (*operator
 	if c.session.find == nil {
 		return nil, absent(capFind)
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := serve.Bounded(ctx, checkTimeout)
 	defer cancel()
 	var found Found
 	err = s.scopes.check(ctx, c, 0)

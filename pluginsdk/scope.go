@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -44,7 +45,7 @@ func (s *scopes) resolve(ctx context.Context, c *call, maxAge time.Duration) (Sc
 	if ok && time.Since(known.at) <= maxAge {
 		return known.scope, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, scopeTimeout)
+	ctx, cancel := serve.Bounded(ctx, scopeTimeout)
 	defer cancel()
 	at := time.Now()
 	var scope Scope

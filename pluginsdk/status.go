@@ -1,6 +1,8 @@
 package pluginsdk
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
@@ -126,6 +128,14 @@ func Exit(code int) *int { return &code }
 
 func scopeOf(p *operatorv1.Scope) Scope { return Scope{ID: p.GetId(), Display: p.GetDisplay()} }
 
-func handleOf(p *operatorv1.Handle, key string, t *operatorv1.Target) Handle {
-	return Handle{Version: p.GetVersion(), Data: append([]byte(nil), p.GetData()...), Key: key, Scope: scopeOf(t.GetScope())}
+// handle is the author's form of a handle. One of a version that the manifest
+// does not list is refused: guessing at its content could tell, or end, another
+// job.
+func (s *Server) handle(p *operatorv1.Handle, key string, t *operatorv1.Target) (Handle, error) {
+	h := Handle{Version: max(p.GetVersion(), 1), Data: append([]byte(nil), p.GetData()...), Key: key, Scope: scopeOf(t.GetScope())}
+	if !slices.Contains(s.manifest.handles, h.Version) {
+		return h, fmt.Errorf("this is flavor %s %s, which reads handles of version %v, and the job has one of version %d: use the version of the flavor that the run was launched with",
+			s.manifest.name, s.manifest.version, s.manifest.handles, h.Version)
+	}
+	return h, nil
 }

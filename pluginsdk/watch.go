@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -36,6 +37,10 @@ func (o observation) terminal() bool { return o.err == nil && o.status.Phase.Ter
 // that a slow backend never delays a heartbeat.
 func (s *Server) Watch(r *operatorv1.WatchRequest, stream grpc.ServerStreamingServer[operatorv1.WatchResponse]) error {
 	ctx, c, err := s.begin(stream.Context(), r.GetTarget(), "Watch", "key", r.GetKey())
+	var h Handle
+	if err == nil {
+		h, err = s.handle(r.GetHandle(), r.GetKey(), r.GetTarget())
+	}
 	if err != nil {
 		return refused(err)
 	}
@@ -48,7 +53,7 @@ func (s *Server) Watch(r *operatorv1.WatchRequest, stream grpc.ServerStreamingSe
 		beat = defaultHeartbeat
 	}
 	w := &watch{
-		server: s, call: c, handle: handleOf(r.GetHandle(), r.GetKey(), r.GetTarget()),
+		server: s, call: c, handle: h,
 		out: make(chan observation, 1), wake: make(chan struct{}, 1), beat: beat, stream: stream,
 	}
 	switch {
@@ -85,7 +90,7 @@ type watch struct {
 
 // ask reads the job once. LOST is believed only when the scope is still ours.
 func (w *watch) ask(ctx context.Context) observation {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	ctx, cancel := serve.Bounded(ctx, statusTimeout)
 	defer cancel()
 	o := observation{at: time.Now()}
 	if o.err = w.server.scopes.check(ctx, w.call, scopeAge); o.err != nil {

@@ -31,6 +31,9 @@ const (
 	// prepareBound bounds the whole Prepare stream; images of many GB are
 	// pushed in it.
 	prepareBound = 2 * time.Hour
+	// attachedBound replaces the shorter ones for a plugin under a debugger: its
+	// author thinks at a breakpoint.
+	attachedBound = 4 * time.Hour
 )
 
 // Backoff of repeated questions. The first repetition is quick because most
@@ -91,6 +94,9 @@ func (b *backend) call(ctx context.Context, bound time.Duration, fn func(context
 	p, err := b.acquire(ctx)
 	if err != nil {
 		return err
+	}
+	if b.spec.Attached {
+		bound = attachedBound
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()

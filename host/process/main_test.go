@@ -29,6 +29,9 @@ const hang = 30 * time.Second
 var pluginFile string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == relayMode {
+		os.Exit(beRelay(os.Args[2]))
+	}
 	if os.Getenv(hostMode) != "" {
 		os.Exit(beHost())
 	}

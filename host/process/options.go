@@ -26,12 +26,27 @@ type Options struct {
 	// before it is logged or kept. Nil: nothing is replaced. It is called from
 	// several goroutines.
 	Redact func(line string) string
+	// Panicked, if any, is told each panic of a plugin, or exception in the code of
+	// one in Python: it is for a person, after everything else. It must not block,
+	// and is called from several goroutines.
+	Panicked func(Panic)
 	// Linger is how long a process without users is kept. 0: DefaultLinger;
 	// negative: not at all.
 	Linger time.Duration
 	// StartTimeout bounds the time from exec to the first answer. 0:
 	// DefaultStartTimeout.
 	StartTimeout time.Duration
+	// Levels are the log levels of single flavors, where they differ from
+	// Logger's. Logger must be made with IndependentLevels then.
+	Levels map[string]hclog.Level
+}
+
+// Panic is what a plugin has said about a mistake in its code.
+type Panic struct {
+	Flavor, Version string
+	// Text is the message and the stack, at most panicLimit bytes; secret values
+	// are out of it.
+	Text string
 }
 
 // Spec says which plugin is wanted. Two Specs with the same Flavor, Version,
@@ -52,6 +67,10 @@ type Spec struct {
 	// TLS is "" (keys made by the host, sent over the lifeline) or "auto"
 	// (go-plugin's AutoMTLS, for plugins that do not read the lifeline).
 	TLS string
+	// Attached says that Executable is a Relay: behind it is a plugin that a
+	// person has started, perhaps under a debugger. Its start may take
+	// AttachWait.
+	Attached bool
 	// Executable opens the verified file. It is called once per start.
 	Executable func(ctx context.Context) (*Executable, error)
 }

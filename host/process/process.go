@@ -197,7 +197,7 @@ func (p *process) startFailed(ctx context.Context, stage Stage, cause error) err
 	e.Panic, e.Stderr = p.st.err.account()
 	switch {
 	case errors.Is(cause, context.DeadlineExceeded):
-		e.Err = fmt.Errorf("no answer within %s: %w", p.manager.o.startTimeout(), cause)
+		e.Err = fmt.Errorf("no answer within %s: %w", p.manager.o.startTimeout(p.spec.Attached), cause)
 	case tooMuch:
 		e.Err = errors.New("it prints to standard output in place of the handshake")
 		e.Next = "check that the file is a plugin of stephost"
@@ -251,10 +251,18 @@ func (p *process) verdict() error {
 		PID: c.pid, Exit: c.exit, Uptime: time.Since(c.started),
 	}
 	e.Panic, e.Stderr = p.st.err.account()
+	p.panicked(e.Panic)
 	if p.ready.Load() {
 		p.log.Error("the plugin ended unexpectedly", "pid", e.PID, "how", e.Exit.String(), "uptime", e.Uptime.Round(time.Millisecond))
 	}
 	return e
+}
+
+// panicked tells a panic to whoever wants to show it.
+func (p *process) panicked(text string) {
+	if f := p.manager.o.Panicked; f != nil && text != "" {
+		f(Panic{Flavor: p.spec.Flavor, Version: p.spec.Version, Text: text})
+	}
 }
 
 // upstreamKill runs go-plugin's Kill once, in the background: it has no deadline

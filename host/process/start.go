@@ -80,7 +80,7 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 	fail := func(stage Stage, err error) error {
 		return &StartError{Flavor: spec.Flavor, Version: spec.Version, Stage: stage, Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.o.startTimeout())
+	ctx, cancel := context.WithTimeout(ctx, m.o.startTimeout(spec.Attached))
 	defer cancel()
 	if err := CheckPassEnv(spec.PassEnv); err != nil {
 		return nil, fail(StageOpen, err)
@@ -105,6 +105,9 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 	}
 
 	log := m.o.logger().Named("flavor").With("flavor", spec.Flavor)
+	if level, ok := m.o.Levels[spec.Flavor]; ok {
+		log.SetLevel(level)
+	}
 	p := &process{
 		spec: spec, manager: m, log: log, calls: newCallCount(),
 		done: make(chan struct{}), gone: make(chan struct{}), stuck: make(chan struct{}),
@@ -116,6 +119,7 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 		out: newStdout(log), err: newStderr(log, m.o.Redact),
 		spawned: make(chan struct{}),
 	}
+	st.err.panicked = p.panicked
 	p.st = st
 	if spec.TLS == tlsMutual && lifelines {
 		// Made while the kernel forks and the plugin's runtime comes up.
@@ -135,7 +139,7 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 		},
 		SkipHostEnv:      true,
 		AutoMTLS:         spec.TLS == tlsAuto || (spec.TLS == tlsMutual && !lifelines),
-		StartTimeout:     m.o.startTimeout() + upstreamSlack,
+		StartTimeout:     m.o.startTimeout(spec.Attached) + upstreamSlack,
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
 		// go-plugin's view of starts and ends; this package has its own.
 		Logger:          hclog.NewNullLogger(),
@@ -150,8 +154,11 @@ func (m *Manager) start(ctx context.Context, spec Spec) (_ *process, err error) 
 	return p, nil
 }
 
-func (o *Options) startTimeout() time.Duration {
-	if o.StartTimeout > 0 {
+func (o *Options) startTimeout(attached bool) time.Duration {
+	switch {
+	case attached:
+		return AttachWait
+	case o.StartTimeout > 0:
 		return o.StartTimeout
 	}
 	return DefaultStartTimeout

@@ -33,6 +33,8 @@ const (
 type stderr struct {
 	log    hclog.Logger
 	redact func(string) string
+	// panicked is told each complete account of a panic in a handler; may be nil.
+	panicked func(string)
 
 	mu       sync.Mutex
 	tail     []string
@@ -122,6 +124,9 @@ func (s *stderr) panicLine(text string) bool {
 		s.handler.Reset()
 	case s.inPanic && strings.HasPrefix(text, lifeline.PanicEnd):
 		s.inPanic, s.lastCall = false, s.handler.String()
+		if s.panicked != nil {
+			s.panicked(strings.TrimSpace(s.lastCall))
+		}
 		return true
 	case !s.inPanic && !s.inFatal && (strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") || strings.HasPrefix(text, "unexpected fault address")):
 		s.inFatal = true

@@ -23,6 +23,8 @@ type check struct {
 	sees bool
 	// fault that it needs.
 	fault Fault
+	// previous: it needs Config.Previous.
+	previous bool
 	// deletes: it needs Config.Delete.
 	deletes bool
 	// jobs that it starts.
@@ -35,7 +37,7 @@ type check struct {
 // catalogue are all checks in the order in which they run.
 func catalogue() []check {
 	return slices.Concat(identityChecks(), processChecks(), valueChecks(), planChecks(), runChecks(),
-		submitChecks(), findChecks(), watchChecks(), cancelChecks(), logChecks(), cleanupChecks(), closingChecks())
+		submitChecks(), findChecks(), watchChecks(), cancelChecks(), logChecks(), cleanupChecks(), migrateChecks(), closingChecks())
 }
 
 // missing says what a check needs and has not; "" = nothing.
@@ -55,6 +57,7 @@ func (s *suite) missing(x check) string {
 	need(!x.counts || s.c.Witness != "" || s.c.List != nil, "a way to count jobs: Config.Witness or Config.List")
 	need(!x.sees || s.c.Witness != "" || s.caps["logs"], "a way to see what a step prints: the capability logs or Config.Witness")
 	need(x.fault == "" || s.c.Fault != nil, "a backend that misbehaves on request: Config.Fault")
+	need(!x.previous || s.c.Previous != nil, "an earlier version of the flavor: Config.Previous")
 	need(!x.deletes || s.c.Delete != nil, "a way to delete a job at the backend: Config.Delete")
 	if len(why) == 0 {
 		return ""

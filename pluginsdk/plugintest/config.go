@@ -95,6 +95,8 @@ type Config struct {
 	// Image is the reference of an image with a shell, head, od, seq and tr; for
 	// flavors whose environment is an image.
 	Image string
+	// Shim: that image carries stephost's init process, as built images do.
+	Shim bool
 	// Shell runs a script: argv of a step is Shell, the script, "sh" and
 	// arguments. Nil: sh -c.
 	Shell []string
@@ -111,6 +113,9 @@ type Config struct {
 	// Fault, if any, makes the backend misbehave. It returns
 	// errors.ErrUnsupported for what it cannot play.
 	Fault func(ctx context.Context, fault Fault) error
+
+	// Previous, if any, is an earlier version of the flavor.
+	Previous *Previous
 
 	// JobTimeout bounds one job of a few seconds from Submit to verdict.
 	JobTimeout time.Duration
@@ -148,6 +153,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = DefaultCallTimeout
+	}
+	if c.Previous != nil && c.Previous.Plugin == "" {
+		return c, errors.New("plugintest: Config.Previous has no Plugin: it is the file of the earlier version")
 	}
 	for id := range c.Waive {
 		if !known(id) {

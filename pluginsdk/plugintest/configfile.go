@@ -90,10 +90,15 @@ func (c *Config) set(dir, name string, v cty.Value) error {
 	var env map[string]string
 	var command []string
 	var text string
+	prev := &Previous{}
+	if c.Previous != nil {
+		prev = c.Previous
+	}
 	into := map[string]any{
 		"plugin": &c.Plugin, "command": &c.Command, "tier": &c.Tier, "kind": &c.Kind, "only": &c.Only, "waive": &c.Waive,
-		"config": &c.Operator, "settings": &c.Settings, "image": &c.Image, "shell": &c.Shell, "witness": &c.Witness,
+		"config": &c.Operator, "settings": &c.Settings, "image": &c.Image, "shim": &c.Shim, "shell": &c.Shell, "witness": &c.Witness,
 		"env": &env, "list": &command, "delete": &command, "fault": &command, "job_timeout": &text, "call_timeout": &text,
+		"previous": &prev.Plugin, "previous_config": &prev.Operator, "previous_settings": &prev.Settings,
 	}[name]
 	if into == nil {
 		return errors.New("there is no such attribute")
@@ -110,6 +115,11 @@ func (c *Config) set(dir, name string, v cty.Value) error {
 	switch name {
 	case "plugin":
 		c.Plugin = below(dir, c.Plugin)
+	case "previous":
+		prev.Plugin = below(dir, prev.Plugin)
+		c.Previous = prev
+	case "previous_config", "previous_settings":
+		c.Previous = prev
 	case "witness":
 		c.Witness = below(dir, c.Witness)
 	case "env":

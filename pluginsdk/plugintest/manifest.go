@@ -47,6 +47,15 @@ type attribute struct {
 	defaults  *typeexpr.Defaults
 	def       cty.Value // cty.NilVal = required
 	sensitive bool
+	aliases   []string
+}
+
+// label is the attribute in a sentence.
+func (a *attribute) label() string {
+	if a.setting {
+		return fmt.Sprintf("the setting %q", a.name)
+	}
+	return fmt.Sprintf("the config attribute %q", a.name)
 }
 
 // locate finds the text of the manifest of c.
@@ -169,6 +178,11 @@ func readAttribute(b *hclsyntax.Block) (*attribute, error) {
 	var err error
 	if v, ok := literal(b.Body, "sensitive", cty.Bool, &err); ok {
 		a.sensitive = v.True()
+	}
+	if v, ok := literal(b.Body, "aliases", cty.List(cty.String), &err); ok {
+		for _, e := range v.AsValueSlice() {
+			a.aliases = append(a.aliases, e.AsString())
+		}
 	}
 	if err != nil {
 		return nil, err

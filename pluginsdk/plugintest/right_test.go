@@ -31,8 +31,8 @@ func TestRight(t *testing.T) {
 		variant string
 		absent  []string
 	}{
-		{manifests.Key, []string{"launch.lost"}},
-		{manifests.Search, []string{"registry.not-ours", "submit.same-key", "submit.other-body", "submit.race", "submit.killed", "submit.finished", "launch.lost"}},
+		{manifests.Key, []string{"launch.lost", "migrate.schema", "migrate.handle"}},
+		{manifests.Search, []string{"registry.not-ours", "submit.same-key", "submit.other-body", "submit.race", "submit.killed", "submit.finished", "launch.lost", "migrate.schema", "migrate.handle"}},
 	} {
 		t.Run(tc.variant, func(t *testing.T) {
 			t.Parallel()

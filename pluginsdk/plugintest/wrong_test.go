@@ -1,8 +1,11 @@
 package plugintest_test
 
 import (
+	"cmp"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -80,6 +83,9 @@ func wrongs() map[string]string {
 		"gives-credentials":     "registry.not-ours",
 		"preflight":             "preflight.accepted",
 		"crowded":               "process.parallel",
+		"any-handle":            "migrate.unlisted-handle",
+		"forgets-old":           "migrate.handle",
+		"other-type":            "migrate.schema",
 	}
 }
 
@@ -101,6 +107,9 @@ func TestWrong(t *testing.T) {
 	for _, mode := range slices.Sorted(maps.Keys(modes)) {
 		c := onBackend(t, startBackend(t), bin["wrong"])
 		c.Env = []string{"PLUGINTEST_WRONG=" + mode}
+		if mode != "forgetful" { // which does not know the jobs of any other process
+			c.Previous = earlier(t, bin["wrong"], mode)
+		}
 		group.Go(func() error {
 			r, err := plugintest.Check(t.Context(), c)
 			mu.Lock()
@@ -124,6 +133,18 @@ func TestWrong(t *testing.T) {
 			assert.Equal(t, want, failed)
 		})
 	}
+}
+
+// earlier is version 0.0.9 of the flavor, as internal/wrong makes it.
+func earlier(t *testing.T, plugin, mode string) *plugintest.Previous {
+	manifest, err := os.ReadFile(plugin + ".flavor.hcl")
+	require.NoError(t, err)
+	change := []string{`version      = "0.1.0"`, `version      = "0.0.9"`, `handles      = [1, 2]`, `handles      = [1]`}
+	if mode == "other-type" {
+		change = append(change, "type        = bool\n    default     = false", "type        = list(bool)\n    default     = null")
+	}
+	return &plugintest.Previous{Plugin: plugin, Manifest: []byte(strings.NewReplacer(change...).Replace(string(manifest))),
+		Env: []string{"PLUGINTEST_OLD=" + cmp.Or(mode, "right")}}
 }
 
 // A flavor whose steps outlive their process is none of the kind launch.

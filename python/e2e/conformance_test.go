@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -21,7 +22,7 @@ func TestConformance(t *testing.T) {
 		plugin, err := filepath.Abs(example)
 		assert.NoError(t, err)
 		plugintest.Run(t, plugintest.Config{
-			Plugin: plugin, Command: []string{v.python, plugin}, Tier: plugintest.Full, Kind: plugintest.Launch,
+			Plugin: plugin, Command: []string{v.Python, plugin}, Tier: plugintest.Full, Kind: plugintest.Launch,
 			Witness: t.TempDir(), Operator: map[string]any{"slots": 20},
 		})
 	})
@@ -29,9 +30,15 @@ func TestConformance(t *testing.T) {
 		plugin, err := filepath.Abs(detached)
 		assert.NoError(t, err)
 		jobs := t.TempDir()
+		earlier := filepath.Join(t.TempDir(), "detached.py")
+		source, err := os.ReadFile(detached)
+		assert.NoError(t, err)
+		assert.NoError(t, os.WriteFile(earlier, bytes.Replace(source, []byte(`version      = "0.1.0"`), []byte(`version      = "0.0.9"`), 1), 0o600))
+		run(t, v.Python, "-m", "stephost_flavor", "stamp", earlier)
 		plugintest.Run(t, plugintest.Config{
-			Plugin: plugin, Command: []string{v.python, plugin}, Tier: plugintest.Full, Kind: plugintest.Remote,
+			Plugin: plugin, Command: []string{v.Python, plugin}, Tier: plugintest.Full, Kind: plugintest.Remote,
 			Witness: t.TempDir(), Operator: map[string]any{"dir": jobs},
+			Previous: &plugintest.Previous{Plugin: earlier, Command: []string{v.Python, earlier}},
 			List: func(_ context.Context, key string) ([]string, error) {
 				if _, err := os.Stat(filepath.Join(jobs, key)); err == nil {
 					return []string{key}, nil

@@ -2,6 +2,5 @@
 // registers flavors written in Python and launches real steps on them.
 //
 // The tests need python3 with venv, and a package index. The virtual environment
-// is made once for each content of requirements-dev.txt, below the user's cache
-// directory; nothing is skipped when it cannot be had.
+// is made once (package pyenv); nothing is skipped when it cannot be had.
 package e2e

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/home"
@@ -25,10 +24,11 @@ import (
 	"github.com/stephost/stephost/host/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // hang ends what does not come back; it is no expectation of speed.
 const hang = 2 * time.Minute
+
+// install bounds making the virtual environment from a package index.
+const install = 10 * time.Minute
 
 const (
 	example  = "../../examples/python-flavor/flavor.py"

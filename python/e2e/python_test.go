@@ -18,8 +18,8 @@ func TestPython(t *testing.T) {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	for _, argv := range [][]string{
-		{v.python, "-m", "pytest", "-p", "no:cacheprovider"},
-		{v.python, "-m", "mypy", "--cache-dir", t.TempDir()},
+		{v.Python, "-m", "pytest", "-p", "no:cacheprovider"},
+		{v.Python, "-m", "mypy", "--cache-dir", t.TempDir()},
 	} {
 		t.Run(argv[2], func(t *testing.T) {
 			cmd := exec.Command(argv[0], argv[1:]...)
@@ -45,12 +45,12 @@ func TestPacked(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(source, name), data, 0o600))
 	}
-	run(t, v.python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", dist, source)
+	run(t, v.Python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", dist, source)
 	packed := filepath.Join(dist, "pool.pyz")
-	run(t, v.python, "-m", "stephost_flavor", "pack", example, "--output", packed, "--find-links", dist)
+	run(t, v.Python, "-m", "stephost_flavor", "pack", example, "--output", packed, "--find-links", dist)
 
 	bare := t.TempDir()
-	run(t, v.python, "-m", "venv", "--without-pip", bare)
+	run(t, v.Python, "-m", "venv", "--without-pip", bare)
 	w := newWorld(t, example, "") // its home and operator; the packed one replaces the script
 	t.Setenv("PATH", filepath.Join(bare, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())

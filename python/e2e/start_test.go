@@ -83,7 +83,7 @@ func TestLogThroughput(t *testing.T) {
 	p, err := manager.Acquire(ctx, spec)
 	require.NoError(t, err)
 	defer p.Release()
-	const size = 200_000_000
+	const size = 50_000_000
 	target := &operatorv1.Target{
 		Operator: "op", FlavorVersion: spec.Version, ManifestDigest: spec.ManifestDigest,
 		Config: &operatorv1.Values{Json: []byte(`{"slots":1}`)},

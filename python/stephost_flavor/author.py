@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from . import errors
+from .log import account
 
 T = TypeVar("T")
 
@@ -25,7 +26,9 @@ class Author:
     """Runs functions of the author. Nothing of it can end the process; a call that
     never returns costs its thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = 0) -> None:
+        """least: no bound is shorter, in seconds."""
+        self._least = least
         self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="flavor")
 
     def start(self, what: str, f: Callable[[], T]) -> asyncio.Future[T]:
@@ -36,6 +39,7 @@ class Author:
     async def call(self, what: str, limit: float, f: Callable[[], T]) -> T:
         """Runs f and waits for it at most limit seconds, then raises Unreachable: f
         goes on, and its result is dropped."""
+        limit = max(limit, self._least)
         future = self.start(what, f)
         done, _ = await asyncio.wait([future], timeout=limit)
         if done:
@@ -55,15 +59,15 @@ def _drop(future: asyncio.Future[Any]) -> None:
 
 
 def guard(what: str, f: Callable[[], T]) -> T:
-    """Runs f. Exceptions that look like a mistake in the code are logged with
-    their traceback; what else they mean is up to the caller. Nothing but an
+    """Runs f. Exceptions that look like a mistake in the code go with
+    their traceback to the host, which shows it after everything else; what else they mean is up to the caller. Nothing but an
     Exception comes out: SystemExit in a thread would end up nowhere."""
     try:
         return f()
     except Exception as e:
         if errors.find(e) is None and not isinstance(e, (OSError, TimeoutError)):
-            log.error("exception in the flavor's code", exc_info=True, extra={"call": what})
+            account(what, e)
         raise
     except BaseException as e:
-        log.error("the flavor's code wanted to end the process", exc_info=True, extra={"call": what})
+        account(what, e)
         raise errors.System(f"{what} raised {type(e).__name__}") from None

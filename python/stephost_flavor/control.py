@@ -54,7 +54,7 @@ async def cancel(server: Server, r: pb.CancelRequest) -> pb.CancelResponse:
     try:
         c = server.begin(r.target, call="Cancel", key=r.key)
         await server.scopes.check(c, 0)
-        handle = convert.handle_of(r.handle, r.key, r.target)
+        handle = server.handle(r.handle, r.key, r.target)
         options = CancelOptions(convert.seconds(r.grace), r.force)
         try:
             await server.author.call("cancel", CHECK, lambda: c.session.cancel(handle, options))
@@ -79,7 +79,7 @@ async def cleanup(server: Server, r: pb.CleanupRequest) -> pb.CleanupResponse:
             # Guessing could remove the record, which is the proof that a run existed.
             raise errors.System("the host did not say what to clean up")
         await server.scopes.check(c, 0)
-        handle, what = convert.handle_of(r.handle, r.key, r.target), What(int(r.what))
+        handle, what = server.handle(r.handle, r.key, r.target), What(int(r.what))
         await server.author.call("cleanup", CLEANUP, lambda: f(handle, what))
     except Exception as e:
         if errors.ask_of(e) is not None:

@@ -52,7 +52,7 @@ def scope_of(s: pb.Scope) -> Scope:
 
 
 def handle_of(h: pb.Handle, key: str, target: pb.Target) -> Handle:
-    return Handle(data=h.data, version=h.version, key=key, scope=scope_of(target.scope))
+    return Handle(data=h.data, version=max(h.version, 1), key=key, scope=scope_of(target.scope))
 
 
 def handle_proto(h: Handle) -> pb.Handle:

@@ -13,14 +13,17 @@ import json
 import os
 import re
 import select
+import sys
 import time
 from dataclasses import dataclass, field
 
-from .limits import HELLO, MAX_HELLO
+from .limits import ATTACH_POLL, ATTACH_WAIT, HELLO, MAX_HELLO
 
 COOKIE = "STEPHOST_PLUGIN"
 COOKIE_VALUE = "stephost.operator.v1:6b1f2f6c"
 FD = "STEPHOST_LIFELINE_FD"
+ATTACH = "STEPHOST_ATTACH"
+HELLO_FILE = "hello"
 SOCKET_DIR = "PLUGIN_UNIX_SOCKET_DIR"
 VERSION = 1
 MAJOR = 1
@@ -48,11 +51,36 @@ class Lifeline:
     log_level: str
     tls: TLS | None
     """None = the host wants none, for benchmarks."""
+    attached: bool = False
+    """A person has started the process, perhaps under a debugger; fd is -1."""
 
 
 def started_by_host() -> bool:
     """Whether a host has started this process, and not a person."""
     return os.environ.get(COOKIE) == COOKIE_VALUE
+
+
+def attach(name: str) -> Lifeline | None:
+    """What a plugin gets that a person has started with STEPHOST_ATTACH, from the
+    directory that it names; None without it."""
+    directory = os.environ.pop(ATTACH, "")
+    if not directory:
+        return None
+    directory = os.path.abspath(directory)
+    print(
+        f"The flavor {name} waits in {directory}. Use it with:\n\n  stephost launch --attach-plugin {name}={directory} STEP\n",
+        file=sys.stderr,
+        flush=True,
+    )
+    path = os.path.join(directory, HELLO_FILE)
+    end = time.monotonic() + ATTACH_WAIT
+    while not os.path.exists(path):
+        if time.monotonic() > end:
+            raise StartError(f"no stephost has come within {ATTACH_WAIT:g} s")
+        time.sleep(ATTACH_POLL)
+    with open(path, "rb") as f:
+        level, tls = _hello(f.readline(MAX_HELLO))
+    return Lifeline(-1, directory, level, tls, attached=True)
 
 
 def open_lifeline() -> Lifeline:
@@ -74,8 +102,14 @@ def open_lifeline() -> Lifeline:
         os.set_blocking(fd, False)
     except OSError as e:
         raise StartError(f"the descriptor {fd} of {FD}: {e}") from None
+    level, keys = _hello(_line(fd))
+    return Lifeline(fd, socket_dir, level, keys)
+
+
+def _hello(line: bytes) -> tuple[str, TLS | None]:
+    """The log level and the keys of a hello."""
     try:
-        hello = json.loads(_line(fd))
+        hello = json.loads(line)
         if not isinstance(hello, dict):
             raise ValueError
     except ValueError:
@@ -90,7 +124,7 @@ def open_lifeline() -> Lifeline:
         keys = TLS(*(tls[n].encode() for n in ("cert", "key", "peer"))) if isinstance(tls, dict) else None
     except (KeyError, AttributeError):
         raise StartError("the hello lacks a part of its key pair") from None
-    return Lifeline(fd, socket_dir, str(hello.get("log_level") or "info"), keys)
+    return str(hello.get("log_level") or "info"), keys
 
 
 def _line(fd: int) -> bytes:

@@ -10,6 +10,13 @@ MAX_TEXT = 1 << 10
 MAX_ENTRY = 64 << 10
 MAX_MANIFEST = 256 << 10
 
+# A person at a debugger: how long a plugin waits for `launch --attach-plugin`, and
+# how often it looks.
+ATTACH_WAIT = 3600.0
+ATTACH_POLL = 0.1
+# Replaces the bounds of the author's code then: he thinks at a breakpoint.
+ATTACHED = 4 * 3600.0
+
 # The contract's bound for Submit, and how much longer the SDK waits for code that
 # does not keep it, before the answer is UNCERTAIN.
 SUBMIT = 60.0

@@ -71,13 +71,32 @@ def _level_name(level: int) -> str:
     return "trace"
 
 
-def setup(level: str) -> None:
-    """Sends everything that is logged to the host, at its level."""
+def account(call: str, e: BaseException) -> None:
+    """Tells the host about a mistake in the flavor's code, between lines that it
+    knows (proto/stephost/lifeline). Not through the log: its level may be off."""
+    text = "".join(traceback.format_exception(e, limit=-50))[-_MAX_TRACE:].rstrip("\n")
+    head = f"{type(e).__name__}: {e}".replace("\n", " ")[:_MAX_TEXT]
+    data = f"stephost: panic in {call}: {head}\n{text}\nstephost: end of panic\n".encode("utf-8", "backslashreplace")
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        pass  # the host is gone
+
+
+def setup(level: str, human: bool = False) -> None:
+    """Sends everything that is logged to the host, at its level; or, as plain
+    text, to the person who has started the process."""
     logging.addLevelName(TRACE, "TRACE")
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
-    root.addHandler(Handler())
+    if human:
+        plain = logging.StreamHandler()
+        plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(plain)
+    else:
+        root.addHandler(Handler())
     root.setLevel(_LEVELS.get(level, logging.INFO))
     # At DEBUG they tell which selector and which loop they use.
     for name in ("asyncio", "grpc"):

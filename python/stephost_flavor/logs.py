@@ -26,6 +26,7 @@ Send = Callable[[pb.LogsResponse], Awaitable[None]]
 async def logs(server: Server, r: pb.LogsRequest, send: Send) -> None:
     try:
         c = server.begin(r.target, call="Logs", key=r.key)
+        handle = server.handle(r.handle, r.key, r.target)
     except Exception as e:
         raise refused(e) from None
     if c.session.logs is None:
@@ -33,7 +34,7 @@ async def logs(server: Server, r: pb.LogsRequest, send: Send) -> None:
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     w = LogWriter(dict(r.cursors), ready=lambda: safely(loop, ready.set))
-    reading = asyncio.ensure_future(_read(server, c, convert.handle_of(r.handle, r.key, r.target), r.follow, w))
+    reading = asyncio.ensure_future(_read(server, c, handle, r.follow, w))
     try:
         while True:
             await ready.wait()

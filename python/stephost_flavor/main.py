@@ -36,7 +36,8 @@ def _main(flavor: Launcher | Remote, manifest: bytes | os.PathLike[str] | None, 
     m = read(manifest if isinstance(manifest, bytes) else Path(manifest).read_bytes())
     if len(argv) > 1:
         return _command(m, argv)
-    if not lifeline.started_by_host():
+    attached = lifeline.ATTACH in os.environ
+    if not attached and not lifeline.started_by_host():
         print(
             f"This is the stephost flavor {m.name}, version {m.version}: a plugin, which stephost starts when a step is launched.\n"
             f"By itself it does nothing. Register it with:\n\n  stephost flavor register {program()}",
@@ -47,11 +48,11 @@ def _main(flavor: Launcher | Remote, manifest: bytes | os.PathLike[str] | None, 
     from .errors import Error
     from .implementation import implementation_of
 
-    stdout = serve.protect_stdout()
+    stdout = os.dup(1) if attached else serve.protect_stdout()
     try:
         implementation = implementation_of(flavor)
         implementation.check(m)
-        life = lifeline.open_lifeline()
+        life = lifeline.attach(m.name) or lifeline.open_lifeline()
         code = serve.serve(life, m, implementation, stdout)
     except (lifeline.StartError, ManifestError, TypeError, Error) as e:
         os.write(2, f"the stephost flavor {m.name} cannot serve: {e}\n".encode())

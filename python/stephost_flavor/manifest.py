@@ -46,6 +46,8 @@ class Manifest:
     """"sha256:" and the hex hash of source."""
     source: bytes
     """The text without the header line."""
+    handles: list[int] = field(default_factory=lambda: [1])
+    """Versions of handles that it reads."""
     capabilities: list[str] = field(default_factory=list)
     idempotency: str = ""
     config: list[str] = field(default_factory=list)
@@ -86,6 +88,9 @@ def read(data: bytes) -> Manifest:
         raise ManifestError('the manifest needs: version = "..." and protocol = [1]')
     if capabilities is not None and not _list_of(capabilities, str):
         raise ManifestError("the manifest's capabilities must be a list of texts")
+    handles = b.attributes.get("handles", [1])
+    if not _list_of(handles, int) or not handles:
+        raise ManifestError("the manifest's handles must be a list of numbers")
     submission = b.first("submission")
     return Manifest(
         name=b.labels[0],
@@ -93,6 +98,7 @@ def read(data: bytes) -> Manifest:
         protocol=list(protocol),
         digest=digest,
         source=body,
+        handles=list(handles),
         capabilities=list(capabilities or []),
         idempotency=str(submission.attributes.get("idempotency", "")) if submission else "",
         config=_names(b, "config"),

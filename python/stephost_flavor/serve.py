@@ -36,7 +36,7 @@ _SERVING = b"\x08\x01"
 def serve(lifeline: Lifeline, manifest: Manifest, implementation: Implementation, stdout: int) -> int:
     """Serves, and returns the exit code. stdout is the descriptor of the real
     standard output, for the handshake line."""
-    hostlog.setup(lifeline.log_level)
+    hostlog.setup(lifeline.log_level, human=lifeline.attached)
     _name("stephost-" + manifest.name)
     return asyncio.run(_Process(lifeline, manifest, implementation).run(stdout))
 
@@ -59,7 +59,7 @@ class _Process:
 
         if tuple(int(n) for n in re.findall(r"\d+", grpc.__version__)[:2]) < MIN_GRPCIO:
             raise StartError(f"grpcio {grpc.__version__} is too old, {'.'.join(map(str, MIN_GRPCIO))} is needed: pip install --upgrade grpcio")
-        server = Server(self.manifest, self.implementation)
+        server = Server(self.manifest, self.implementation, self.lifeline.attached)
         rpc = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -86,13 +86,19 @@ class _Process:
             # From a terminal; received rather than ignored, because an ignored
             # signal stays ignored in every child.
             loop.add_signal_handler(deaf, lambda: None)
-        loop.add_reader(self.lifeline.fd, self.read)
-        os.write(stdout, f"1|{MAJOR}|unix|{socket}|grpc|\n".encode())
+        if self.lifeline.attached:
+            loop.add_signal_handler(signal.SIGINT, self.stop.set)  # its author's terminal
+        else:
+            loop.add_reader(self.lifeline.fd, self.read)
+            os.write(stdout, f"1|{MAJOR}|unix|{socket}|grpc|\n".encode())
 
         await self.stop.wait()
         await self.end(rpc)
         await loop.run_in_executor(None, server.close)
-        for remove, path in ((os.unlink, socket), (os.rmdir, self.lifeline.socket_dir)):
+        leavings = [(os.unlink, socket)]
+        if not self.lifeline.attached:
+            leavings.append((os.rmdir, self.lifeline.socket_dir))
+        for remove, path in leavings:
             try:
                 remove(path)
             except OSError:

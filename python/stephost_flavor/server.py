@@ -22,10 +22,11 @@ from ._proto import operator_pb2 as pb
 from .author import Author
 from .call import Call, digest_of
 from .implementation import Implementation
-from .limits import LAUNCH_STOP
+from .limits import ATTACHED, LAUNCH_STOP
 from .manifest import Manifest
 from .refusals import Absent, Refused, Stopping, Stranger
 from .scopes import Scopes
+from .status import Handle
 from .version import VERSION
 
 Context = Any
@@ -35,15 +36,27 @@ Context = Any
 class Server:
     """All state of the contract's side. Lives in one event loop."""
 
-    def __init__(self, manifest: Manifest, implementation: Implementation) -> None:
+    def __init__(self, manifest: Manifest, implementation: Implementation, attached: bool = False) -> None:
         implementation.check(manifest)
         self.manifest = manifest
         self.implementation = implementation
-        self.author = Author()
+        self.author = Author(ATTACHED if attached else 0)
         self.scopes = Scopes(self.author)
         self._wakes: dict[str, set[Callable[[], None]]] = {}
         loop = asyncio.get_running_loop()
         implementation.on_change(lambda key: safely(loop, lambda: self.nudge(key)))
+
+    def handle(self, h: pb.Handle, key: str, target: pb.Target) -> Handle:
+        """The author's form of a handle. One of a version that the manifest does not
+        list is refused: guessing at its content could tell, or end, another job."""
+        handle = convert.handle_of(h, key, target)
+        m = self.manifest
+        if handle.version not in m.handles:
+            raise errors.System(
+                f"this is flavor {m.name} {m.version}, which reads handles of version {m.handles}, and the job has one of version "
+                f"{handle.version}: use the version of the flavor that the run was launched with"
+            )
+        return handle
 
     def begin(self, target: pb.Target, **fields: str) -> Call:
         """Decodes the config of a call and names it in the log."""

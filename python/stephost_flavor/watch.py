@@ -39,10 +39,11 @@ class Observation:
 async def watch(server: Server, r: pb.WatchRequest, send: Send) -> None:
     try:
         c = server.begin(r.target, call="Watch", key=r.key)
+        handle = server.handle(r.handle, r.key, r.target)
     except Exception as e:
         raise refused(e) from None
     beat = convert.seconds(r.heartbeat_interval)
-    w = _Watch(server, c, convert.handle_of(r.handle, r.key, r.target), HEARTBEAT if beat < MIN_HEARTBEAT else beat, send)
+    w = _Watch(server, c, handle, HEARTBEAT if beat < MIN_HEARTBEAT else beat, send)
     remove = server.wake_on(r.key, w.wake.set)
     asking = asyncio.ensure_future(w.listen() if c.session.watch is not None else w.poll())
     try:

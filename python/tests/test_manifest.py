@@ -122,3 +122,11 @@ def test_agree() -> None:
     ):
         with pytest.raises(manifest.ManifestError, match=what):
             manifest.agree(m, have, names, all=True)
+
+
+def test_handles() -> None:
+    assert manifest.read(TEXT.encode()).handles == [1]
+    assert manifest.read(TEXT.replace("protocol     = [1]", "protocol = [1]\n  handles = [2, 3]").encode()).handles == [2, 3]
+    for bad in ("[]", '["1"]', "1"):
+        with pytest.raises(manifest.ManifestError, match="handles"):
+            manifest.read(TEXT.replace("protocol     = [1]", f"protocol = [1]\n  handles = {bad}").encode())

@@ -17,6 +17,7 @@ func rows() []row {
 		{"logs", "a million lines of 200 bytes through a launch, beside a pipe", benchLogs},
 		{"memory", "many runs in one host process", benchMemory},
 		{"many", "100 runs: one host process, and 100 processes at once", benchMany},
+		{"python", "a flavor in Python beside its twin in Go: start, call, log", benchPython},
 		{"store", "spool and store of runs (go test -bench)", benchStore},
 	}
 }

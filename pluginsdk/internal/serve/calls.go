@@ -19,6 +19,8 @@ import (
 // with the others, but do not count.
 type calls struct {
 	stop context.Context
+	// attached: see Bounded.
+	attached bool
 
 	mu       sync.Mutex
 	running  int // calls of the contract
@@ -91,6 +93,9 @@ func (c *calls) wait(limit time.Duration) (inFlight bool) {
 
 // scope is the context a handler gets.
 func (c *calls) scope(ctx context.Context, method string) (context.Context, context.CancelFunc) {
+	if c.attached {
+		ctx = context.WithValue(ctx, attachedKey{}, true)
+	}
 	if method == operatorv1.StepOperator_Submit_FullMethodName {
 		// gRPC cancels the context when the connection breaks, that is, when the
 		// host dies. A creating call that is cut off then leaves a job without a

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -35,7 +36,12 @@ func recovered(method string, err *error) {
 		stack = append(stack[:stackLimit], "\n... (cut)\n"...)
 	}
 	name := path.Base(method)
-	// Not through the log: its level may be off, and a panic is never noise.
-	_, _ = fmt.Fprintf(os.Stderr, "%s%s: %s\n%s%s\n", lifeline.PanicBegin, name, value, stack, lifeline.PanicEnd)
+	Account(name, value, string(stack))
 	*err = status.Errorf(codes.Internal, "panic in %s: %s", name, value)
+}
+
+// Account writes what is known of a panic to standard error, where the host finds
+// it. Not through the log: its level may be off, and a panic is never noise.
+func Account(call, value, stack string) {
+	_, _ = fmt.Fprintf(os.Stderr, "%s%s: %s\n%s\n%s\n", lifeline.PanicBegin, call, value, strings.TrimRight(stack, "\n"), lifeline.PanicEnd)
 }

@@ -44,13 +44,20 @@ func Serve(o Options) { os.Exit(run(o, os.Stderr)) }
 
 // run is Serve with an exit code in place of an exit.
 func run(o Options, stderr io.Writer) int {
-	if os.Getenv(lifeline.CookieKey) != lifeline.CookieValue {
+	by, attached := os.LookupEnv(lifeline.EnvAttach)
+	if os.Getenv(lifeline.CookieKey) != lifeline.CookieValue && !attached {
 		hint(stderr, o)
 		return ExitMisuse
 	}
 	stop := newStopper()
 	stop.onSignals()
-	hello, err := openLifeline(stop)
+	var hello lifeline.Hello
+	var err error
+	if attached {
+		hello, err = attach(o, by, stop, stderr)
+	} else {
+		hello, err = openLifeline(stop)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "the stephost flavor %s cannot serve: %v\n", o.Flavor, err)
 		return ExitMisuse
@@ -62,7 +69,7 @@ func run(o Options, stderr io.Writer) int {
 	}
 	setProcessName("stephost-" + o.Flavor)
 
-	log := hclog.New(&hclog.LoggerOptions{Level: level(hello.LogLevel), Output: stderr, JSONFormat: true})
+	log := hclog.New(&hclog.LoggerOptions{Level: level(hello.LogLevel), Output: stderr, JSONFormat: !attached})
 	session, endSession := context.WithCancel(context.Background())
 	defer endSession()
 	p := &plugin{
@@ -70,6 +77,7 @@ func run(o Options, stderr io.Writer) int {
 		calls:   newCalls(stop.context()),
 		session: Session{Context: session, Log: log},
 	}
+	p.calls.attached = attached
 	socketDir := os.Getenv(envSocketDir)
 
 	// go-plugin's Serve returns when the host has called its Shutdown, which is
@@ -87,7 +95,7 @@ func run(o Options, stderr io.Writer) int {
 
 	<-stop.context().Done()
 	p.end(endSession)
-	if socketDir != "" {
+	if socketDir != "" && !attached {
 		// The host removes it too, but the host may be gone. Only an empty
 		// directory goes.
 		_ = os.Remove(socketDir)

@@ -51,6 +51,17 @@
 // Nothing else belongs on standard output. Standard error is the plugin's own
 // log: hclog's JSON lines, or plain text.
 //
+// # A plugin under a debugger
+//
+// An author starts the plugin himself, with STEPHOST_ATTACH naming a directory
+// and nothing else of the above. The plugin then reads its hello from the file
+// "hello" in it, in place of the lifeline; it waits until stephost has written
+// it. It listens on a socket of any name in that directory; nobody reads its
+// standard output; and it ends on SIGINT or SIGTERM. What stands between it and the
+// host is a relay (`stephost launch --attach-plugin NAME=DIRECTORY`), which is the
+// plugin process for the host and the host for the plugin. The directory and the
+// file belong to the author alone (modes 0700 and 0600).
+//
 // # Invariants of this package
 //
 //   - It imports the standard library only, so that both sides may import it.

@@ -19,6 +19,10 @@ const (
 
 	// EnvFD names the variable with the lifeline's descriptor number.
 	EnvFD = "STEPHOST_LIFELINE_FD"
+	// EnvAttach names the directory in which a plugin that a person has started
+	// meets the host; HelloFile is its hello there.
+	EnvAttach = "STEPHOST_ATTACH"
+	HelloFile = "hello"
 	// CookieKey and CookieValue tell a start by the host from a start by a
 	// person. They protect nothing.
 	CookieKey   = "STEPHOST_PLUGIN"

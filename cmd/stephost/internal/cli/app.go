@@ -29,6 +29,9 @@ type app struct {
 	vars        []string
 	varFiles    []string
 	unsafeStore bool
+	panics      panics
+	attach      []string          // --attach-plugin
+	attached    map[string]string // directories of plugins under a debugger, by flavor; made by host
 
 	h      *host.Host
 	notify func(launch.Notice) // set by commands that watch a run, before host()
@@ -44,7 +47,19 @@ func (a *app) host() (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.h = host.New(host.Options{Home: at, Shipped: installed.Dir("plugins"), Log: hostLog(a.stderr), UnsafeStore: a.unsafeStore,
+	if a.attached, err = a.attachments(); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, levels, err := hostLog(a.stderr, os.Getenv(envLog))
+	if err != nil {
+		return nil, err
+	}
+	a.h = host.New(host.Options{Home: at, Shipped: installed.Dir("plugins"), Log: log, LogLevels: levels, UnsafeStore: a.unsafeStore,
+		Attach: a.attached, Panicked: a.panics.add, Relay: []string{self, relayName},
 		Notify: func(n launch.Notice) {
 			if a.notify != nil {
 				a.notify(n)
@@ -91,6 +106,7 @@ const gcPercent = 400
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	debug.SetGCPercent(gcPercent)
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	defer a.panics.write(a.stderr) // the last word, after the plugins have ended
 	defer a.close()
 	root := a.root()
 	root.SetArgs(args)

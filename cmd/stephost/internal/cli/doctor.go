@@ -64,6 +64,7 @@ func (a *app) doctor(ctx context.Context, args []string) ([]host.Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.sayAttached()
 	checks := []host.Check{checkHome(h)}
 	checks = append(checks, checkStore(ctx, h)...)
 	checks = append(checks, checkFlavors(ctx, h)...)

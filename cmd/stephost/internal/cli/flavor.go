@@ -196,7 +196,8 @@ func registeredOnly(all []registry.Registration) []registry.Registration {
 }
 
 func (a *app) flavorList() *cobra.Command {
-	return command("list", "List the flavors that are here", cobra.Command{
+	old := false
+	c := command("list", "List the flavors that are here", cobra.Command{
 		Aliases: []string{"ls"},
 		Long: `Lists every known version of every flavor.
 
@@ -209,6 +210,9 @@ func (a *app) flavorList() *cobra.Command {
 			h, err := a.host()
 			if err != nil {
 				return err
+			}
+			if old {
+				return a.listOutdated(cmd.Context(), h)
 			}
 			all, err := h.Registry().Flavors(cmd.Context())
 			if err != nil {
@@ -241,6 +245,8 @@ func (a *app) flavorList() *cobra.Command {
 			return err
 		},
 	})
+	c.Flags().BoolVar(&old, "outdated", false, "only versions beside which a newer one is here, and the operators that stay with them")
+	return c
 }
 
 func (a *app) flavorVerify() *cobra.Command {

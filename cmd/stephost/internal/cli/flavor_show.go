@@ -16,6 +16,7 @@ import (
 
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/schema"
 )
@@ -245,9 +246,17 @@ func (a *app) flavorDocs() *cobra.Command {
 
 func (a *app) flavorSchema() *cobra.Command {
 	format := "json-schema"
-	c := command("schema NAME|FILE", "Write a flavor's config and settings as a JSON Schema", cobra.Command{
-		Args: arguments(1, "a flavor or a file"),
+	c := command("schema [NAME|FILE]", "Write a flavor's config and settings as a JSON Schema", cobra.Command{
+		Long: `Writes the config and settings of one flavor. Without one it writes the schema
+of a whole project file in HCL's JSON syntax, with every flavor that is here: what
+an editor needs to complete and check it.`,
+		Example: `  stephost flavor schema local
+  stephost flavor schema > stephost.schema.json    for the files that -f reads as JSON`,
+		Args: arguments(0, "a flavor or a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.projectSchema(cmd, format)
+			}
 			m, err := a.manifestOf(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -264,6 +273,42 @@ func (a *app) flavorSchema() *cobra.Command {
 	})
 	c.Flags().Var(&choice{to: &format, of: []string{"json-schema", "hcl"}}, "format", "json-schema, or hcl: the manifest itself")
 	return c
+}
+
+// projectSchema writes the schema of a project file, with the newest version of
+// each flavor that can be read.
+func (a *app) projectSchema(cmd *cobra.Command, format string) error {
+	ctx := cmd.Context()
+	if format != "json-schema" {
+		return arguments(1, "a flavor or a file")(cmd, nil)
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	all, err := h.Registry().Flavors(ctx)
+	if err != nil {
+		return err
+	}
+	var manifests []*manifest.Manifest
+	seen := map[string]bool{}
+	for _, f := range all {
+		if f.Err != nil || seen[f.Name] {
+			continue
+		}
+		m, err := f.Manifest(ctx)
+		if err != nil {
+			a.warn(fmt.Sprintf("%s is left out: %s", f.Ref(), errorText(err)))
+			continue
+		}
+		seen[f.Name] = true
+		manifests = append(manifests, m)
+	}
+	out, err := project.JSONSchema(manifests)
+	if err == nil {
+		_, err = a.stdout.Write(out)
+	}
+	return err
 }
 
 func (a *app) flavorStamp() *cobra.Command {

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,4 +124,56 @@ func TestGeneratedPages(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/flavors/local.md")
 	require.NoError(t, err)
 	assert.Equal(t, r.out, string(page), "run make generate")
+}
+
+// A new version moves no operator; the list says who stays behind.
+func TestOutdated(t *testing.T) {
+	w := newWorld(t)
+	w.registerCloud()
+	require.Zero(t, w.run("operator", "register", "gpu", "--flavor=cloud", "--role=train").code)
+	w.write("stephost.hcl", "operator \"here\" {\n  flavor = \"cloud@0.1.0\"\n  config {\n    role = \"train\"\n  }\n}\n")
+	for _, version := range []string{"0.2.0", "0.10.0"} {
+		require.NoError(t, os.WriteFile(w.plug+".flavor.hcl", []byte(w.manifest(version, "30")), 0o644))
+		if version == "0.2.0" {
+			golden(t, "outdated_none", w.transcript([]string{"flavor", "list", "--outdated", "-C", w.dir}))
+		}
+		require.Zero(t, w.run("flavor", "register", w.plug).code)
+	}
+	golden(t, "outdated", w.transcript(
+		[]string{"flavor", "list", "--outdated", "-C", w.dir},
+		[]string{"flavor", "list", "--outdated", "-C", w.dir, "-o", "json"},
+		[]string{"operator", "update", "gpu", "--flavor-version=0.10.0"},
+		[]string{"flavor", "list", "--outdated"},
+	))
+	w.neverRan()
+}
+
+// The schema of a whole project knows the flavors that are here.
+func TestProjectSchema(t *testing.T) {
+	w := newWorld(t)
+	w.registerCloud()
+	r := w.run("flavor", "schema")
+	require.Zero(t, r.code, r.err)
+	var s struct {
+		Properties struct {
+			Operator struct {
+				AdditionalProperties struct {
+					AllOf []struct {
+						Then struct {
+							Properties struct {
+								Config struct{ Properties map[string]any }
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.out), &s))
+	require.Len(t, s.Properties.Operator.AdditionalProperties.AllOf, 1)
+	assert.Contains(t, s.Properties.Operator.AdditionalProperties.AllOf[0].Then.Properties.Config.Properties, "role")
+	r = w.run("flavor", "schema", "--format", "hcl")
+	assert.Equal(t, 125, r.code)
+	assert.Contains(t, r.err, "needs a flavor or a file")
+	w.neverRan()
 }

@@ -124,8 +124,8 @@ func (a *app) startFollower() error {
 	cmd := exec.Command(self, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, a.h.Home().Root()
 	cmd.Env = os.Environ()
-	if os.Getenv("STEPHOST_LOG") == "" {
-		cmd.Env = append(cmd.Env, "STEPHOST_LOG=warn")
+	if os.Getenv(envLog) == "" {
+		cmd.Env = append(cmd.Env, envLog+"=warn")
 	}
 	cmd.SysProcAttr = ownSession()
 	if err := cmd.Start(); err != nil {

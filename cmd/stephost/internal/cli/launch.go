@@ -75,6 +75,7 @@ func (a *app) launchCommand() *cobra.Command {
 	f.StringVar(&l.resultFile, "result-file", "", "write the result there as JSON, however the launch ends")
 	f.BoolVar(&l.timestamps, "timestamps", false, "put the time before each line of the log")
 	f.BoolVar(&l.prefix, "prefix", false, "put attempt, node and stream before each line of the log")
+	a.attachFlag(f)
 	l.step.add(c)
 	return c
 }
@@ -180,6 +181,10 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 	if err != nil {
 		return nil, err
 	}
+	if err := a.attachedOnly(l.detach); err != nil {
+		return nil, err
+	}
+	a.sayAttached()
 	p, diags, err := h.Project(ctx, a.project())
 	if err != nil {
 		return nil, err

@@ -78,6 +78,7 @@ Takes the flags of launch that describe a step.`,
 		},
 	})
 	c.Flags().BoolVar(&online, "online", false, "let the plugin make read-only calls to fill in more")
+	a.attachFlag(c.Flags())
 	l.step.add(c)
 	return c
 }

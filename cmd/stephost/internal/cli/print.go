@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/stephost/stephost/host"
@@ -185,15 +183,4 @@ func paint(w io.Writer, code, text string) string {
 
 func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
-}
-
-// hostLog is the structured log of the host: off unless STEPHOST_LOG names a
-// level (trace, debug, info, warn, error); STEPHOST_LOG_JSON=1 makes it JSON.
-func hostLog(w io.Writer) hclog.Logger {
-	level := os.Getenv("STEPHOST_LOG")
-	if level == "" {
-		return hclog.NewNullLogger()
-	}
-	return hclog.New(&hclog.LoggerOptions{Name: "stephost", Level: hclog.LevelFromString(level), Output: w,
-		JSONFormat: os.Getenv("STEPHOST_LOG_JSON") == "1"})
 }

@@ -54,7 +54,7 @@ func (a *app) root() *cobra.Command {
 	add(root, groupWork, validate, plan, build, launch, a.runCommand(), doctor)
 	add(root, groupThing, a.flavorCommand(), a.operatorCommand())
 	add(root, groupOther, a.completionCommand(), a.versionCommand())
-	root.AddCommand(a.followerCommand())
+	root.AddCommand(a.followerCommand(), a.relayCommand())
 	root.SetHelpCommand(a.helpCommand())
 	root.SetHelpCommandGroupID(groupOther)
 

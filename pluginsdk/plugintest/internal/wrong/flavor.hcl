@@ -6,7 +6,7 @@ flavor "wrong" {
   capabilities = ["plan", "prepare", "find", "logs", "cancel", "cleanup", "preflight", "registry_auth"]
   secrets      = "store"
   outputs      = "none"
-  handles      = [1]
+  handles      = [1, 2]
 
   submission {
     idempotency = "key"

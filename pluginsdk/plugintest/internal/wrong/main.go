@@ -16,9 +16,19 @@ import (
 //go:embed flavor.hcl
 var manifest []byte
 
+// version of the handles of this flavor; the earlier one has the one before.
+const version = 2
+
+// wrongVersion is one that the manifest does not list.
+const wrongVersion = 7
+
 func main() {
 	mode := os.Getenv("PLUGINTEST_WRONG")
-	server, err := pluginsdk.NewServer(manifest, pluginsdk.RemoteOf[Config](&right{}))
+	impl := &right{version: version}
+	if old := os.Getenv("PLUGINTEST_OLD"); old != "" {
+		impl.version, manifest = version-1, earlier(manifest, old)
+	}
+	server, err := pluginsdk.NewServer(manifest, pluginsdk.RemoteOf[Config](impl))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(serve.ExitMisuse)

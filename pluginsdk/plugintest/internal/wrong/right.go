@@ -33,6 +33,8 @@ type Settings struct {
 // key.
 type right struct {
 	clients pluginsdk.Cache[*wire.Client]
+	// version of the handles that it makes.
+	version uint32
 }
 
 func (r *right) client(ctx context.Context, c Config) (*wire.Client, error) {
@@ -68,19 +70,19 @@ func (r *right) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plugin
 	var api *wire.APIError
 	switch {
 	case err == nil:
-		return handleOf(*job, false), nil
+		return r.handle(*job, false), nil
 	case !errors.As(err, &api):
 		return pluginsdk.Handle{}, pluginsdk.Unreachable(err)
 	case api.Code == wire.CodeExists && api.Job != nil && api.Job.Digest != s.RequestDigest:
 		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Config("", "the key is in use by another request"))
 	case api.Code == wire.CodeExists && api.Job != nil:
-		return handleOf(*api.Job, true), nil
+		return r.handle(*api.Job, true), nil
 	}
 	return pluginsdk.Handle{}, translate(err)
 }
 
-func handleOf(j wire.Job, existing bool) pluginsdk.Handle {
-	return pluginsdk.Handle{Version: 1, Data: []byte(j.ID), Existing: existing, NativeName: j.ID, Key: j.Labels[wire.LabelKey]}
+func (r *right) handle(j wire.Job, existing bool) pluginsdk.Handle {
+	return pluginsdk.Handle{Version: r.version, Data: []byte(j.ID), Existing: existing, NativeName: j.ID, Key: j.Labels[wire.LabelKey]}
 }
 
 func translate(err error) error {
@@ -173,7 +175,7 @@ func (r *right) Find(ctx context.Context, c Config, q pluginsdk.Query) (pluginsd
 	var found pluginsdk.Found
 	for _, j := range list {
 		attempt, _ := strconv.Atoi(j.Labels[wire.LabelAttempt]) // 0 = unknown
-		found.Jobs = append(found.Jobs, pluginsdk.Job{Handle: handleOf(j, false), Attempt: attempt, RequestDigest: j.Digest,
+		found.Jobs = append(found.Jobs, pluginsdk.Job{Handle: r.handle(j, false), Attempt: attempt, RequestDigest: j.Digest,
 			Incomplete: j.Incomplete, Phase: statusOf(j).Phase, RunID: j.Labels[wire.LabelRun]})
 	}
 	return found, nil

@@ -14,6 +14,24 @@ import (
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
+// handle is wrong in "any-handle" and "forgets-old"; the handle that
+// "handle-version" has given is put right.
+func (w *wrong) handle(h *operatorv1.Handle) *operatorv1.Handle {
+	switch {
+	case h == nil:
+	case w.is("any-handle"), w.is("handle-version") && h.Version == wrongVersion:
+		h.Version = version
+	case w.is("forgets-old") && h.Version < version:
+		h.Data = append([]byte("v2/"), h.Data...)
+	}
+	return h
+}
+
+// known tells whether the request has a handle that this flavor has made.
+func known(q interface{ GetHandle() *operatorv1.Handle }) bool {
+	return q.GetHandle().GetVersion() <= version
+}
+
 // tapped is a stream whose messages go through change, which may drop or repeat
 // them.
 type tapped[M any] struct {
@@ -33,8 +51,8 @@ func (t tapped[M]) Send(m *M) error {
 // Watch is wrong in many modes.
 func (w *wrong) Watch(q *operatorv1.WatchRequest, stream grpc.ServerStreamingServer[operatorv1.WatchResponse]) error {
 	q = proto.Clone(q).(*operatorv1.WatchRequest)
-	q.Target = w.target(q.Target)
-	if w.is("confirms-at-once") && w.isFaked(q.GetKey()) {
+	q.Target, q.Handle = w.target(q.Target), w.handle(q.Handle)
+	if w.is("confirms-at-once") && w.isFaked(q.GetKey()) && known(q) {
 		return stream.Send(terminal(operatorv1.Phase_PHASE_CANCELLED, operatorv1.Class_CLASS_CANCELLED))
 	}
 	if w.is("silent") {
@@ -101,14 +119,14 @@ func (w *wrong) in(ctx context.Context, t *operatorv1.Target, key string, phase 
 // Cancel is wrong in many modes.
 func (w *wrong) Cancel(ctx context.Context, q *operatorv1.CancelRequest) (*operatorv1.CancelResponse, error) {
 	q = proto.Clone(q).(*operatorv1.CancelRequest)
-	q.Target = w.target(q.Target)
+	q.Target, q.Handle = w.target(q.Target), w.handle(q.Handle)
 	w.mu.Lock()
 	w.cancels[q.GetKey()]++
 	n := w.cancels[q.GetKey()]
 	w.mu.Unlock()
 	accepted := &operatorv1.CancelResponse{Result: &operatorv1.CancelResponse_Accepted_{Accepted: &operatorv1.CancelResponse_Accepted{}}}
 	switch {
-	case w.is("confirms-at-once") && !q.GetForce() && w.in(ctx, q.Target, q.Key, operatorv1.Phase_PHASE_RUNNING):
+	case w.is("confirms-at-once") && !q.GetForce() && known(q) && w.in(ctx, q.Target, q.Key, operatorv1.Phase_PHASE_RUNNING):
 		w.mu.Lock()
 		w.faked[q.GetKey()] = true
 		w.mu.Unlock()
@@ -135,7 +153,7 @@ func conflict(text string) *operatorv1.CancelResponse {
 // Logs is wrong in many modes.
 func (w *wrong) Logs(q *operatorv1.LogsRequest, stream grpc.ServerStreamingServer[operatorv1.LogsResponse]) error {
 	q = proto.Clone(q).(*operatorv1.LogsRequest)
-	q.Target = w.target(q.Target)
+	q.Target, q.Handle = w.target(q.Target), w.handle(q.Handle)
 	switch {
 	case w.is("log-restarts"):
 		q.Cursors = nil
@@ -202,7 +220,7 @@ func (d *dropper) end() { close(d.queue); d.done.Wait() }
 // Cleanup is wrong in "clean-once" and "clean-all".
 func (w *wrong) Cleanup(ctx context.Context, q *operatorv1.CleanupRequest) (*operatorv1.CleanupResponse, error) {
 	q = proto.Clone(q).(*operatorv1.CleanupRequest)
-	q.Target = w.target(q.Target)
+	q.Target, q.Handle = w.target(q.Target), w.handle(q.Handle)
 	if w.is("clean-all") && q.GetWhat() == operatorv1.CleanupRequest_WHAT_LEFTOVERS {
 		q.What = operatorv1.CleanupRequest_WHAT_RECORD
 	}

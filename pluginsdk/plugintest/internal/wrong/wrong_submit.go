@@ -81,7 +81,8 @@ func (w *wrong) Submit(ctx context.Context, q *operatorv1.SubmitRequest) (*opera
 		w.anotherJob(ctx, q)
 	case w.is("again-after-end") && w.over(ctx, q):
 		w.anotherJob(ctx, q)
-	case w.is("twice-after-kill") && w.submits(key) == 1 && w.exists(ctx, q) && !w.over(ctx, q):
+	case w.is("twice-after-kill") && w.exists(ctx, q) && !w.over(ctx, q) && w.submits(key) == 1:
+		// Still the only one in this process: another process has made the job.
 		w.anotherJob(ctx, q)
 	}
 	r, err := w.Server.Submit(ctx, q)
@@ -91,7 +92,7 @@ func (w *wrong) Submit(ctx context.Context, q *operatorv1.SubmitRequest) (*opera
 	case w.is("rejects-lost") && r.GetUncertain() != nil:
 		r.Outcome = &operatorv1.SubmitResponse_Rejected_{Rejected: &operatorv1.SubmitResponse_Rejected{}}
 	case w.is("handle-version") && r.GetAccepted() != nil:
-		r.GetAccepted().Handle.Version = 7
+		r.GetAccepted().Handle.Version = wrongVersion
 	}
 	return r, err
 }
