@@ -1,0 +1,249 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	logtype "google.golang.org/genproto/googleapis/logging/type"
+
+	"github.com/stephost/stephost/pluginsdk"
+)
+
+// place is where an entry stands: Cloud Logging sorts by time, then by insert
+// ID.
+type place struct {
+	nanos int64
+	id    string
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.nanos, q.nanos), strings.Compare(p.id, q.id))
+}
+
+func (p place) time() time.Time { return time.Unix(0, p.nanos) }
+
+// line is an entry on its way.
+type line struct {
+	source   pluginsdk.LogSource
+	at       place
+	received int64
+	seen     time.Time // by this process's clock
+	text     string
+	cursor   string
+}
+
+// position is what a cursor holds: the last entry that was written, and the
+// latest receive time of what had been read by then.
+type position struct {
+	at       place
+	received int64
+}
+
+// cursor is "time/receive time/insert ID", times in nanoseconds.
+func (p position) cursor() string {
+	return strconv.FormatInt(p.at.nanos, 10) + "/" + strconv.FormatInt(p.received, 10) + "/" + p.at.id
+}
+
+func parsePosition(cursor string) (p position, ok bool) {
+	parts := strings.SplitN(cursor, "/", 3)
+	if len(parts) != 3 {
+		return p, false
+	}
+	var err1, err2 error
+	p.at.nanos, err1 = strconv.ParseInt(parts[0], 10, 64)
+	p.received, err2 = strconv.ParseInt(parts[1], 10, 64)
+	p.at.id = parts[2]
+	return p, err1 == nil && err2 == nil
+}
+
+// sorter puts entries into order. It knows no clock but that of its caller and
+// those that the entries carry.
+type sorter struct {
+	attempt int
+	resumed bool
+	last    map[pluginsdk.LogSource]position // what was written of each source
+	// seen are entries that were read, by receive time, so that the overlap is
+	// not written twice.
+	seen    map[place]int64
+	pending []line // sorted but for what was added since the last due
+	sorted  int    // how much of it is
+	// received is the latest receive time that was read.
+	received int64
+	// begun is when the last question began, by this process's clock; ahead is how
+	// far the service's clock is ahead of it at least.
+	begun time.Time
+	ahead time.Duration
+	// since is the receive time from which the next question asks; 0 = from the
+	// beginning.
+	since int64
+	// behind is the earliest time from which a resumed source has to be read; it
+	// counts for the first question.
+	behind int64
+}
+
+func newSorter(d handleData, r pluginsdk.LogRequest) *sorter {
+	s := &sorter{attempt: d.Attempt, last: map[pluginsdk.LogSource]position{}, seen: map[place]int64{}, ahead: -mostSkew}
+	for node := range max(d.Nodes, 1) {
+		for _, stream := range []string{"stdout", "stderr"} {
+			source := pluginsdk.LogSource{Attempt: d.Attempt, Node: node, Stream: stream}
+			p, ok := parsePosition(r.Cursor(source))
+			if !ok {
+				continue
+			}
+			s.last[source] = p
+			if !s.resumed || p.at.nanos < s.behind {
+				s.behind = p.at.nanos
+			}
+			if !s.resumed || p.received < s.received {
+				s.received = p.received
+			}
+			s.resumed = true
+		}
+	}
+	// A source without a cursor may have had entries that never arrived. Whether
+	// it has any is not known, so the log is read from its beginning then.
+	if len(s.last) < 2*max(d.Nodes, 1) {
+		s.behind = 0
+	}
+	return s
+}
+
+// begin is called before each question. What was received before the one
+// before it began, by the service's clock, was readable then.
+func (s *sorter) begin(now time.Time) {
+	if !s.begun.IsZero() {
+		s.since = max(s.since, min(s.begun.Add(s.ahead).UnixNano(), s.received)-overlap.Nanoseconds())
+	}
+	s.begun = now
+}
+
+// bounds are the receive time and the time from which to ask; zero = from the
+// beginning. Of the first question behind a break both count: what lies behind
+// the cursors' place, and what came late.
+func (s *sorter) bounds() (received, behind time.Time) {
+	switch {
+	case s.since != 0:
+		return time.Unix(0, s.since), behind
+	case !s.resumed || s.behind == 0:
+		return received, behind
+	}
+	return time.Unix(0, s.received).Add(-overlap), time.Unix(0, s.behind)
+}
+
+// add takes an entry; news = it was not known.
+func (s *sorter) add(e *loggingpb.LogEntry, now time.Time) (news bool) {
+	source, ok := s.source(e)
+	if !ok {
+		return false
+	}
+	at := place{e.GetTimestamp().AsTime().UnixNano(), e.GetInsertId()}
+	received := e.GetReceiveTimestamp().AsTime().UnixNano()
+	s.received = max(s.received, received)
+	s.ahead = max(s.ahead, time.Duration(received-now.UnixNano()))
+	if _, ok := s.seen[at]; ok {
+		return false
+	}
+	s.seen[at] = received
+	// Of a resumed source: what lies behind the cursor's place is new, and what
+	// lies before it only if it was received later.
+	if p, ok := s.last[source]; ok && at.compare(p.at) <= 0 && received <= p.received {
+		return false
+	}
+	s.pending = append(s.pending, line{source: source, at: at, received: received, seen: now, text: textOf(e)})
+	return true
+}
+
+// waiting tells whether entries are held back.
+func (s *sorter) waiting() bool { return len(s.pending) > 0 }
+
+// due returns what may be written now, in its order: entries that waited long
+// enough, and all that stand before them.
+func (s *sorter) due(now time.Time, all bool) []line {
+	if fresh := s.pending[s.sorted:]; len(fresh) > 0 {
+		order := func(a, b line) int { return a.at.compare(b.at) }
+		slices.SortFunc(fresh, order)
+		if s.sorted > 0 && order(s.pending[s.sorted-1], fresh[0]) > 0 {
+			slices.SortFunc(s.pending, order)
+		}
+	}
+	n := len(s.pending)
+	for ; n > 0 && !all; n-- {
+		if now.Sub(s.pending[n-1].seen) >= hold {
+			break
+		}
+	}
+	out := s.pending[:n]
+	s.pending = s.pending[n:]
+	s.sorted = len(s.pending)
+	for i := range out {
+		p := s.last[out[i].source]
+		if out[i].at.compare(p.at) > 0 {
+			p.at = out[i].at
+		}
+		// What is still held back stands behind p.at, or came later than this.
+		p.received = max(p.received, out[i].received)
+		s.last[out[i].source] = p
+		out[i].cursor = p.cursor()
+	}
+	s.forget()
+	return out
+}
+
+// forget drops what no later question can bring again.
+func (s *sorter) forget() {
+	const enough = 100_000
+	if len(s.seen) < enough || s.since == 0 {
+		return
+	}
+	for at, received := range s.seen {
+		if received < s.since {
+			delete(s.seen, at)
+		}
+	}
+}
+
+// source is the node and stream of an entry: Vertex AI writes the container's
+// standard output with severity INFO and its standard error with ERROR
+// (https://cloud.google.com/vertex-ai/docs/training/code-requirements#logs).
+func (s *sorter) source(e *loggingpb.LogEntry) (pluginsdk.LogSource, bool) {
+	pool, replica, ok := strings.Cut(strings.TrimPrefix(e.GetResource().GetLabels()["task_name"], "workerpool"), "-")
+	p, err1 := strconv.Atoi(pool)
+	n, err2 := strconv.Atoi(replica)
+	if !ok || err1 != nil || err2 != nil || p < 0 || p > 1 {
+		return pluginsdk.LogSource{}, false
+	}
+	source := pluginsdk.LogSource{Attempt: s.attempt, Node: p + n, Stream: "stdout"}
+	if e.GetSeverity() >= logtype.LogSeverity_ERROR {
+		source.Stream = "stderr"
+	}
+	return source, true
+}
+
+// textOf is the line of an entry. A line that is a JSON object arrives as one,
+// with its names sorted: its text is not kept by Cloud Logging.
+func textOf(e *loggingpb.LogEntry) string {
+	fields := e.GetJsonPayload().GetFields()
+	if fields == nil {
+		return e.GetTextPayload()
+	}
+	message, ok := fields["message"]
+	if !ok {
+		return compactJSON(e.GetJsonPayload())
+	}
+	for name := range fields {
+		if !slices.Contains(agentFields(), name) {
+			return compactJSON(e.GetJsonPayload())
+		}
+	}
+	return message.GetStringValue()
+}
+
+// agentFields are what the agent on the machine puts beside a line that was
+// plain text.
+func agentFields() []string {
+	return []string{"message", "levelname", "attrs", "created", "filename", "lineno", "pathname", "thread", "process", "name"}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	_ "embed"
+
+	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
+	"github.com/stephost/stephost/pluginsdk"
+)
+
+//go:embed flavor.hcl
+var manifest []byte
+
+func main() { pluginsdk.Main(manifest, pluginsdk.RemoteOf(newVertex())) }
+
+// vertex is the flavor. What it holds only saves work.
+type vertex struct {
+	clients pluginsdk.Cache[*gcp.Client]
+	budgets gcp.Budgets
+	ended   endings
+	table   *machineTable
+	// environ is where the default project comes from.
+	environ func(name string) string
+}
+
+func newVertex() *vertex {
+	v := &vertex{table: newMachineTable(), environ: environ}
+	v.clients.Release = func(c *gcp.Client) { c.Release() }
+	return v
+}
+
+var (
+	_ pluginsdk.Remote[Config]             = (*vertex)(nil)
+	_ pluginsdk.BatchStatus[Config]        = (*vertex)(nil)
+	_ pluginsdk.Finder[Config]             = (*vertex)(nil)
+	_ pluginsdk.LogReader[Config]          = (*vertex)(nil)
+	_ pluginsdk.Planner[Config]            = (*vertex)(nil)
+	_ pluginsdk.Scoper[Config]             = (*vertex)(nil)
+	_ pluginsdk.Validator[Config]          = (*vertex)(nil)
+	_ pluginsdk.Preflighter[Config]        = (*vertex)(nil)
+	_ pluginsdk.Cleaner[Config]            = (*vertex)(nil)
+	_ pluginsdk.RegistryAuthorizer[Config] = (*vertex)(nil)
+)
