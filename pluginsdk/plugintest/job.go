@@ -57,7 +57,7 @@ func (s *suite) newJob(script string, args ...string) (*job, error) {
 	case slices.Contains(s.m.environments, "directory"):
 		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Directory_{Directory: &operatorv1.Environment_Directory{Path: work}}}
 	case slices.Contains(s.m.environments, "image"):
-		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: s.c.Image}}}
+		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: s.c.Image, Shim: s.c.Shim}}}
 	default:
 		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Raw_{Raw: &operatorv1.Environment_Raw{}}}
 	}
