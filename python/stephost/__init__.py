@@ -16,8 +16,8 @@ milliseconds: what is used is imported when it is first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# As type checkers read it; importing typing would be most of what this import costs.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import runs as runs
     from ._cli import binary as binary

@@ -53,12 +53,14 @@ class Step(Generic[P, R]):
         A function that raises there raises StepFailed here, with its last lines.
         """
         call = _Call(self, args, kwargs)
-        return call.value(call.run())
+        value: R = call.value(call.run())
+        return value
 
     async def remote_async(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The same as a coroutine; cancelling its task cancels the job."""
         call = _Call(self, args, kwargs)
-        return call.value(await call.run_async())
+        value: R = call.value(await call.run_async())
+        return value
 
     def on(self, step_operator: Operator = None, **options: Unpack[Options]) -> RemoteStep[P, R]:
         """The same function with its operator set, and other options changed: calling
@@ -334,12 +336,13 @@ def _output(result: Result, name: str) -> str:
 
 
 class _Hidden:
-    """Keeps the lines that carry the result from the screen, and the line end that
-    was written before them."""
+    """Keeps the lines that carry the result from the screen, and the empty line before
+    them: it is written so that they begin a line, whatever the step has left open."""
 
     def __init__(self, show: OnLog) -> None:
         self._show = show
         self._held: dict[str, str] = {}
+        self._inside: set[str] = set()  # sources whose last line has no end yet
 
     def __call__(self, log: Log) -> None:
         from dataclasses import replace
@@ -349,14 +352,27 @@ class _Hidden:
             return
         source = f"{log.attempt}/{log.node}/{log.container}"
         out, text = "", self._held.pop(source, "") + log.text
-        for line in text.splitlines(keepends=True):
-            bare = line.lstrip("\n")
-            if bare.startswith(PREFIX):
+        lines = text.splitlines(keepends=True)
+        for i, line in enumerate(lines):
+            begins = source not in self._inside
+            if begins and line.startswith(PREFIX):
                 if not line.endswith("\n"):
                     self._held[source] = line
-            elif PREFIX.startswith(bare) and not line.endswith("\n"):
+                continue
+            if begins and line == "\n" and (i + 1 == len(lines) or _may_be(lines[i + 1])):
+                if i + 1 == len(lines) or not lines[i + 1].endswith("\n"):
+                    self._held[source] = "".join(lines[i:])
+                    break
+                continue
+            if begins and not line.endswith("\n") and PREFIX.startswith(line):
                 self._held[source] = line
-            else:
-                out += line
-        if out and out != "\n":
+                continue
+            out += line
+            (self._inside.discard if line.endswith("\n") else self._inside.add)(source)
+        if out:
             self._show(replace(log, text=out))
+
+
+def _may_be(line: str) -> bool:
+    """Whether a line carries a result, or may, once it is whole."""
+    return line.startswith(PREFIX) or not line.endswith("\n") and PREFIX.startswith(line)
