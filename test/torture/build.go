@@ -50,6 +50,9 @@ func build(dir string, packages []string) error {
 	return nil
 }
 
+// Stephost is the path of the stephost that Main has built.
+func Stephost() string { return built.stephost }
+
 // Root is the root of the repository: the nearest directory above the current
 // one that holds go.work.
 func Root() (string, error) {

@@ -1,0 +1,175 @@
+package kube
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Component is a process of the cluster.
+type Component string
+
+// The components of every cluster, and those of a node.
+const (
+	Etcd        Component = "etcd"
+	APIServer   Component = "apiserver"
+	Controllers Component = "controllers"
+	Scheduler   Component = "scheduler"
+
+	Kubelet    Component = "kubelet"
+	Containerd Component = "containerd"
+	Registry   Component = "registry"
+	CoreDNS    Component = "coredns"
+)
+
+// Cluster is a running Kubernetes.
+type Cluster struct {
+	// Kubeconfig is a file, Server the URL in it.
+	Kubeconfig, Server string
+	// Registry is the address of an image registry, Image a reference by digest
+	// of an image there, NodeName the node. All are empty without a node.
+	Registry, Image, NodeName string
+	// PID is the first process of the node's namespaces.
+	PID int
+	// Dir holds the state; log/COMPONENT below it what each one wrote.
+	Dir string
+	// KubectlPath is a kubectl of the server's release.
+	KubectlPath string
+
+	up *supervisor
+}
+
+// startBound is for a machine under load; it includes no build.
+const startBound = 5 * time.Minute
+
+// ControlPlane starts a Kubernetes without a node for one test: Jobs get Pods,
+// and the Pods stay Pending.
+func ControlPlane(t testing.TB) *Cluster { return start(t, false) }
+
+// Node starts a Kubernetes with one node, whose pods run, for one test.
+func Node(t testing.TB) *Cluster { return start(t, true) }
+
+func start(t testing.TB, node bool) *Cluster {
+	t.Helper()
+	if lacks := Lacks(node); lacks != "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("a real Kubernetes is impossible here: %s", lacks)
+		}
+		t.Skipf("SKIPPED, nothing of this was tested: a real Kubernetes is impossible here: %s", lacks)
+	}
+	c, err := Start(context.Background(), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			c.dump(t)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// Start builds what is not built yet, and starts a cluster that lives until
+// Close, or until this process ends. Ask Lacks first.
+func Start(ctx context.Context, node bool) (*Cluster, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	k8s, err := serverProgram(root).built(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kubectl, err := kubectlProgram(root).built(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kubeup, err := kubeupProgram(root).built(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kind := "control-plane"
+	if node {
+		kind = "node"
+	}
+	dir, err := os.MkdirTemp("", "stephost-kube-"+kind+"-")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startBound)
+	defer cancel()
+	c := &Cluster{Dir: dir, KubectlPath: kubectl}
+	c.up, err = startSupervisor(ctx, kubeup, []string{kind, k8s, dir}, c)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close kills the cluster and removes its state.
+func (c *Cluster) Close() error {
+	err := c.up.close()
+	if rm := os.RemoveAll(c.Dir); err == nil {
+		err = rm
+	}
+	return err
+}
+
+// Kill kills a component as SIGKILL does. Its port refuses connections.
+func (c *Cluster) Kill(t testing.TB, name Component) { t.Helper(); c.must(t, "kill", name) }
+
+// Restart starts a killed component again, on the same state, and returns when
+// it is ready.
+func (c *Cluster) Restart(t testing.TB, name Component) { t.Helper(); c.must(t, "start", name) }
+
+// Freeze stops a component as SIGSTOP does: it holds its connections and answers
+// nothing until Thaw.
+func (c *Cluster) Freeze(t testing.TB, name Component) { t.Helper(); c.must(t, "freeze", name) }
+
+// Thaw lets a frozen component go on.
+func (c *Cluster) Thaw(t testing.TB, name Component) { t.Helper(); c.must(t, "thaw", name) }
+
+func (c *Cluster) must(t testing.TB, verb string, name Component) {
+	t.Helper()
+	if err := c.up.command(verb, string(name)); err != nil {
+		t.Fatalf("%s %s: %v", verb, name, err)
+	}
+}
+
+// Kubectl is a command of kubectl, as administrator.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.KubectlPath, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	return cmd
+}
+
+// Command runs a program of the host inside of the node's namespaces.
+func (c *Cluster) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(c.PID), "-n", "-m", "-p", "--", name}, args...)...)
+}
+
+// Log is what a component has written so far.
+func (c *Cluster) Log(name Component) string {
+	data, err := os.ReadFile(filepath.Join(c.Dir, "log", string(name)))
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// dump shows the ends of the logs behind a test that failed.
+func (c *Cluster) dump(t testing.TB) {
+	const most = 2 << 10
+	for _, name := range []Component{APIServer, Controllers, Scheduler, Kubelet, Containerd} {
+		text := c.Log(name)
+		t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-most):])
+	}
+}
