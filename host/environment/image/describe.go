@@ -34,7 +34,8 @@ type Plan struct {
 	Unknown []string
 }
 
-// Describe says what Build would do. It packs, sends and resolves nothing; online
+// Describe says what Build would do. It packs nothing but the shim, and sends and
+// resolves nothing; online
 // it asks the registries what is there.
 func Describe(ctx context.Context, r Request, online bool) (*Plan, error) {
 	c := newConnector(&r)

@@ -218,9 +218,10 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	// No login of the machine is in the tests.
-	t.(interface{ Setenv(string, string) }).Setenv("HOME", t.TempDir())
-	t.(interface{ Setenv(string, string) }).Setenv("DOCKER_CONFIG", "")
+	// No login of the machine is in the tests. (Docker's library remembers HOME.)
+	home, env := t.TempDir(), t.(interface{ Setenv(string, string) })
+	env.Setenv("HOME", home)
+	env.Setenv("DOCKER_CONFIG", filepath.Join(home, ".docker"))
 	w := &world{t: t, s: newServer(t), dir: t.TempDir()}
 	w.app = filepath.Join(w.dir, "app")
 	w.file("train.py", "print('hi')\n")

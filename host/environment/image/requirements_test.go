@@ -1,0 +1,108 @@
+package image
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/host/environment/internal/wheel"
+)
+
+// plain is this process's environment without what pip and uv were told.
+func plain(extra ...string) []string {
+	list := append([]string{"PIP_CONFIG_FILE=" + os.DevNull, "PIP_NO_INDEX=1", "UV_NO_CONFIG=1"}, extra...)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "PIP_") && !strings.HasPrefix(kv, "UV_") && !strings.HasPrefix(kv, "STEPHOST_") {
+			list = append(list, kv)
+		}
+	}
+	return list
+}
+
+func withWheels(t *testing.T, w *world) {
+	t.Helper()
+	for _, p := range []struct{ name, version string }{{"tiny", "1.0"}, {"tiny", "2.0"}, {"pip", "24.0"}} {
+		_, err := wheel.Write(filepath.Join(w.dir, "wheels"), p.name, p.version)
+		require.NoError(t, err)
+	}
+	w.request.Environ = plain()
+	w.request.RequirementsFile = w.file("requirements.txt", "-f ../wheels\ntiny==1.0\npip\n")
+}
+
+func TestRequirementsLayer(t *testing.T) {
+	w := newWorld(t)
+	withWheels(t, w)
+	res := w.mustBuild()
+	assert.Equal(t, "base:present base:present base:present shim:uploaded requirements:uploaded source:uploaded", states(res))
+	require.Len(t, res.Packages, 1)
+	assert.Equal(t, "tiny", res.Packages[0].Name)
+	require.Len(t, res.Satisfied, 1, "the base has pip")
+	assert.Equal(t, "pip", res.Satisfied[0].Name)
+
+	img := w.s.pull(t, res.Reference)
+	require.NoError(t, validate.Image(img))
+	cfg, err := img.ConfigFile()
+	require.NoError(t, err)
+	assert.Contains(t, cfg.Config.Env, "PATH=/stephost/bin:/usr/local/bin:/usr/bin:/bin")
+	layers, err := img.Layers()
+	require.NoError(t, err)
+	names := map[string]string{}
+	for _, f := range untar(t, layers[4]) {
+		names[f.Name] = f.text
+		assert.True(t, f.ModTime.Equal(epoch()), f.Name)
+	}
+	assert.Equal(t, "version = \"1.0\"\n", names["stephost/lib/tiny.py"])
+	assert.Contains(t, names[site+"stephost.pth"], "/stephost/lib")
+	assert.NotContains(t, names, "usr/", "no directory of the base is touched")
+
+	// Nothing changed: nothing is resolved, read or sent.
+	sent := w.s.sent.Load()
+	lines := w.s.since(func() { res = w.mustBuild() })
+	assert.Equal(t, sent, w.s.sent.Load())
+	for _, l := range lines {
+		assert.NotContains(t, l, "/blobs/")
+	}
+
+	// Another version: requirements and source (the file lies in it), not the shim.
+	// The layers of the base were read once for its digest.
+	w.file("requirements.txt", "-f ../wheels\ntiny==2.0\n")
+	lines = w.s.since(func() { res = w.mustBuild() })
+	assert.Equal(t, "base:present base:present base:present shim:present requirements:uploaded source:uploaded", states(res))
+	assert.NotContains(t, strings.Join(lines, "\n"), "GET /v2/base/py/blobs/")
+}
+
+// TestStartupLine has a real Python read the .pth file, as its site module does at
+// every start: the requirements come before what the base has, and the .pth files
+// among them work.
+func TestStartupLine(t *testing.T) {
+	assert.Equal(t, 1, strings.Count(startup, "\n"), "site.py runs single lines that begin with import")
+	assert.True(t, strings.HasPrefix(startup, "import "))
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"site-packages/" + startupName: strings.ReplaceAll(startup, "/"+libDir, dir+"/lib"),
+		"site-packages/both.py":        "who = 'base'\n", "site-packages/only.py": "who = 'base'\n",
+		"lib/both.py": "who = 'layer'\n", "lib/more.pth": dir + "/more\n", "more/extra.py": "who = 'pth'\n",
+		"lib/json.py": "raise SystemExit('the standard library comes first')\n",
+	} {
+		p := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(p), 0o755))
+		require.NoError(t, os.WriteFile(p, []byte(text), 0o644))
+	}
+	out, err := exec.Command("python3", "-I", "-c", "import site; site.addsitedir('"+dir+"/site-packages'); import both, only, extra, json; print(both.who, only.who, extra.who)").CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Equal(t, "layer base pth\n", string(out))
+}
+
+func TestNoPythonInTheBase(t *testing.T) {
+	w := newWorld(t)
+	w.request.BaseImage = w.s.put(t, "base/none:1", bare(t))
+	w.request.Requirements = []string{"six"}
+	_, err := w.build()
+	assert.ErrorContains(t, err, "has no Python")
+}
