@@ -62,6 +62,8 @@ wheel: $(SHIMS)
 demo: build
 	./examples/digits/demo.sh
 
+# The tests of the Python packages, and the check of their types, are among those
+# of the root module: python/e2e.
 test: build
 	@set -e; for m in $(MODULES); do echo "== tests of $$m"; (cd $$m && $(GO) test -race -timeout 25m ./...); done
 
@@ -101,11 +103,12 @@ cross:
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc build
 	cd proto && PATH="$(TOOLS):$$PATH" buf generate
 	sed -i 's/return protoimpl.X.MessageStringOf(x)/return redacted(x)/' proto/stephost/operator/v1/operator.pb.go
+	$(MAKE) -C python generate
 	for p in $(PLUGINS); do $(BIN)/stephost flavor stamp plugins/$$p/flavor.hcl; done
 	for p in $(PLUGINS); do $(BIN)/stephost flavor docs plugins/$$p/flavor.hcl > docs/flavors/$$p.md; done
 
 check-generated: generate
-	git diff --exit-code -- proto plugins docs || { echo "generated files are out of date: run make generate"; exit 1; }
+	git diff --exit-code -- proto plugins docs python/stephost_flavor/_proto || { echo "generated files are out of date: run make generate"; exit 1; }
 
 # Against the last commit that changed the contract's major, or the branch's
 # start: a published field never changes its meaning.
