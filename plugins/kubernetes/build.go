@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -159,7 +160,7 @@ func serviceOf(name string, labels map[string]string) *corev1.Service {
 		Spec: corev1.ServiceSpec{
 			ClusterIP: corev1.ClusterIPNone, PublishNotReadyAddresses: true,
 			Selector: map[string]string{labelKey: labels[labelKey]},
-			Ports:    []corev1.ServicePort{{Name: "rendezvous", Port: masterPort}},
+			Ports:    []corev1.ServicePort{{Name: "rendezvous", Port: masterPort, TargetPort: intstr.FromInt32(masterPort)}},
 		},
 	}
 }

@@ -78,6 +78,11 @@ func (b *built) pod(c Config, settings Settings, s *pluginsdk.Step, name string,
 	if err := secure(settings, spec, &container); err != nil {
 		return nil, err
 	}
+	if nodes > 1 {
+		// With it the pods of an Indexed Job, whose host names end in their rank, have
+		// names in the Service's domain.
+		spec.Subdomain = name
+	}
 	container.Env = environment(settings, s, name, nodes)
 	spec.Containers = []corev1.Container{container}
 	return patched(settings.PodSpecPatch, spec)

@@ -29,11 +29,8 @@ const endTries = 10
 // overdue tells whether, and why, a Job that waits is to be ended. at is when its
 // state was confirmed.
 func overdue(job *batchv1.Job, st pluginsdk.Status, at time.Time) *endNote {
-	if st.Phase != pluginsdk.Queued && st.Phase != pluginsdk.Provisioning || incomplete(job) || endOf(job) != nil {
-		return nil
-	}
-	var w watchNote
-	if json.Unmarshal([]byte(job.Annotations[noteWatch]), &w) != nil {
+	w, waits := watchOf(job, st)
+	if !waits {
 		return nil
 	}
 	if w.waitsInVain(st.Reason) {
@@ -49,6 +46,24 @@ func overdue(job *batchv1.Job, st pluginsdk.Status, at time.Time) *endNote {
 		end.Class = int32(pluginsdk.ClassCapacity)
 	}
 	return end
+}
+
+// watchOf is what the settings say about waiting, if the Job waits and nobody
+// ends it.
+func watchOf(job *batchv1.Job, st pluginsdk.Status) (w watchNote, waits bool) {
+	if st.Phase != pluginsdk.Queued && st.Phase != pluginsdk.Provisioning || incomplete(job) || endOf(job) != nil {
+		return w, false
+	}
+	return w, json.Unmarshal([]byte(job.Annotations[noteWatch]), &w) == nil
+}
+
+// startupLeft is the time until overdue has to look again; 0 = it need not.
+func startupLeft(job *batchv1.Job, st pluginsdk.Status, at time.Time) time.Duration {
+	w, waits := watchOf(job, st)
+	if !waits || w.Startup == 0 {
+		return 0
+	}
+	return job.CreationTimestamp.Add(time.Duration(w.Startup) * time.Second).Sub(at)
 }
 
 // end marks the Job as ended and lets the Job controller end it. Only the first

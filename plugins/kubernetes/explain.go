@@ -79,6 +79,7 @@ func (e *explainer) explain(ctx context.Context, job *batchv1.Job, pods []*corev
 // unexplained is the UID of the object whose events may tell why st waits.
 func unexplained(job *batchv1.Job, pods []*corev1.Pod, st pluginsdk.Status) types.UID {
 	switch {
+	case job == nil:
 	case st.Phase == pluginsdk.Queued && len(pods) == 0 && st.Reason == "":
 		return job.UID
 	case st.Phase == pluginsdk.Queued && st.Reason == "PodsMissing":

@@ -75,6 +75,24 @@ func (l *logs) follow(ctx context.Context, sub subscription) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
+	start := func(begun []*podLog) {
+		for _, p := range begun {
+			all.Go(func() {
+				err := p.follow(ctx)
+				if err != nil {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+				p.finished.Store(true)
+				select {
+				case idle <- struct{}{}:
+				default:
+				}
+			})
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,29 +130,26 @@ func (l *logs) follow(ctx context.Context, sub subscription) error {
 			return l.unread(nil)
 		}
 		pods := slices.DeleteFunc(slices.Clone(state.Pods), func(p *corev1.Pod) bool { return !ownedBy(p, state.Job) })
-		for _, p := range l.update(state.Job, pods) {
-			all.Go(func() {
-				err := p.follow(ctx)
-				p.finished.Store(true)
-				if err != nil {
-					select {
-					case failed <- err:
-					default:
-					}
-				}
-				select {
-				case idle <- struct{}{}:
-				default:
-				}
-			})
+		start(l.update(state.Job, pods))
+		if !judge(state.Job, pods).Phase.Terminal() || l.busy() {
+			continue
 		}
-		if judge(state.Job, pods).Phase.Terminal() && !l.busy() {
-			select {
-			case err := <-failed:
-				return err
-			default:
-			}
-			return l.unread(state.Job)
+		// The watches of Jobs and pods are not in step: a pod may be missing here.
+		job, fresh, err := read(ctx, l.cluster, l.data)
+		if err != nil {
+			return err
+		}
+		if job != nil {
+			start(l.update(job, fresh))
+		}
+		if l.busy() {
+			continue
+		}
+		select {
+		case err := <-failed:
+			return err
+		default:
+			return l.unread(job)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -69,12 +71,19 @@ func (f *flavor) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report
 	defer sub.Close()
 	why := &explainer{cluster: cluster}
 	defer why.stop()
+	// startup has the Job looked at again when its pods should run.
+	startup := time.NewTimer(time.Hour)
+	startup.Stop()
+	defer startup.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-sub.Changed():
 		case <-why.news():
+		case <-startup.C:
+			sub.Refresh()
+			continue
 		}
 		state := sub.State()
 		if state.Err != nil {
@@ -100,10 +109,21 @@ func (f *flavor) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report
 		st := judge(job, pods)
 		st.ObservedAt = state.At
 		if end := overdue(job, st, state.At); end != nil {
-			if err := f.end(ctx, cluster, job.Name, job.UID, end); err != nil {
+			if err := f.end(ctx, cluster, job.Name, job.UID, end); err != nil && !errors.Is(err, pluginsdk.ErrAlreadyOver) {
 				return err
 			}
 			sub.Refresh()
+		} else if left := startupLeft(job, st, state.At); left > 0 {
+			startup.Reset(left)
+		}
+		if st.Phase == pluginsdk.Failed && culprit(pods) == nil && job.Status.Failed > 0 {
+			// The two watches are not in step: the pod tells more than the Job.
+			if job, pods, err = read(ctx, cluster, data); err != nil {
+				return err
+			}
+			if job != nil {
+				st = judge(job, pods)
+			}
 		}
 		why.explain(ctx, job, pods, &st)
 		report(st)

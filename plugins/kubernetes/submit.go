@@ -92,7 +92,7 @@ func (f *flavor) finish(ctx context.Context, cluster *kube.Cluster, job *batchv1
 			err = owned(job, func() (metav1.Object, error) { return cluster.Secret(ctx, b.secret.Name) })
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the Job %s waits for its Secret: %w", job.Name, asked(err))
+			return nil, f.stuck(ctx, cluster, job, fmt.Errorf("the Secret of the Job %s: %w", job.Name, err))
 		}
 	}
 	if b.service != nil {
@@ -102,7 +102,7 @@ func (f *flavor) finish(ctx context.Context, cluster *kube.Cluster, job *batchv1
 			err = owned(job, func() (metav1.Object, error) { return cluster.Service(ctx, b.service.Name) })
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the Job %s waits for its Service: %w", job.Name, asked(err))
+			return nil, f.stuck(ctx, cluster, job, fmt.Errorf("the Service of the Job %s: %w", job.Name, err))
 		}
 	}
 	// The tests make it one act: a cancel that came in between has taken the mark
@@ -116,7 +116,7 @@ func (f *flavor) finish(ctx context.Context, cluster *kube.Cluster, job *batchv1
 		return f.overtaken(ctx, cluster, job)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the Job %s stays suspended: %w", job.Name, asked(err))
+		return nil, fmt.Errorf("the Job %s stays suspended: %w", job.Name, kube.Ask(err))
 	}
 	return begun, nil
 }
@@ -141,6 +141,23 @@ func (f *flavor) overtaken(ctx context.Context, cluster *kube.Cluster, job *batc
 	return now, nil
 }
 
+// stuck is for a Job that cannot be finished. Where the API server refuses what
+// it waits for, it would wait for ever: it is deleted, if it is still what was
+// read here, and then certainly nothing exists.
+func (f *flavor) stuck(ctx context.Context, cluster *kube.Cluster, job *batchv1.Job, err error) error {
+	if !kube.Refusal(err) || apierrors.IsTooManyRequests(err) || apierrors.IsUnauthorized(err) {
+		return kube.Ask(err)
+	}
+	now, gone := cluster.Job(ctx, job.Name)
+	if gone != nil || now.UID != job.UID || !incomplete(now) {
+		return err
+	}
+	if gone := cluster.DeleteJobAt(ctx, now.Name, now.UID, now.ResourceVersion); gone != nil {
+		return err
+	}
+	return kube.Rejected(err)
+}
+
 // owned tells whether an object that is there already is the Job's.
 func owned(job *batchv1.Job, get func() (metav1.Object, error)) error {
 	o, err := get()
@@ -153,15 +170,6 @@ func owned(job *batchv1.Job, get func() (metav1.Object, error)) error {
 		}
 	}
 	return fmt.Errorf("%s is there already and belongs to something else", o.GetName())
-}
-
-// asked keeps the class of an error behind the creating call. The Job exists, so
-// it is never "rejected".
-func asked(err error) error {
-	if kube.Refusal(err) && !apierrors.IsTooManyRequests(err) && !apierrors.IsUnauthorized(err) {
-		return err
-	}
-	return kube.Ask(err)
 }
 
 // incomplete tells whether Submit must finish the Job.

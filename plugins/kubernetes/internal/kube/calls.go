@@ -76,12 +76,20 @@ func (c *Cluster) patchJob(ctx context.Context, kind types.PatchType, name strin
 
 // DeleteJob deletes the Job of a UID; its pods and what it owns go first.
 func (c *Cluster) DeleteJob(ctx context.Context, name string, uid types.UID) error {
+	return c.deleteJob(ctx, name, metav1.DeletePropagationForeground, &metav1.Preconditions{UID: &uid})
+}
+
+// DeleteJobAt deletes the Job of a UID if nobody has changed it since version.
+func (c *Cluster) DeleteJobAt(ctx context.Context, name string, uid types.UID, version string) error {
+	return c.deleteJob(ctx, name, metav1.DeletePropagationBackground, &metav1.Preconditions{UID: &uid, ResourceVersion: &version})
+}
+
+func (c *Cluster) deleteJob(ctx context.Context, name string, how metav1.DeletionPropagation, only *metav1.Preconditions) error {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	foreground := metav1.DeletePropagationForeground
 	return c.in(c.batch.Delete(), "jobs").Name(name).Body(&metav1.DeleteOptions{
 		TypeMeta:          metav1.TypeMeta{Kind: "DeleteOptions", APIVersion: "v1"},
-		PropagationPolicy: &foreground, Preconditions: &metav1.Preconditions{UID: &uid},
+		PropagationPolicy: &how, Preconditions: only,
 	}).Do(ctx).Error()
 }
 

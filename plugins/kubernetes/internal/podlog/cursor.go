@@ -39,15 +39,10 @@ func parseCursor(s string) (c cursor, ok bool) {
 	return c, err == nil && n == 7 && version == 1
 }
 
-// advance moves the cursor over a piece.
-func (c *cursor) advance(p piece) {
+// advance moves the cursor over a piece; number is that of its line.
+func (c *cursor) advance(p piece, number int) {
 	if p.first {
-		if t := p.time.UnixNano(); t == c.time {
-			c.number++
-		} else {
-			c.time, c.number = t, 1
-		}
-		c.length, c.sum = 0, 0
+		c.time, c.number, c.length, c.sum = p.time.UnixNano(), number, 0, 0
 	}
 	c.length += int64(len(p.data))
 	c.sum = crc32.Update(c.sum, crc32.IEEETable, p.data)
@@ -65,3 +60,19 @@ func (c *cursor) matches(line []byte, complete bool) bool {
 }
 
 func (c *cursor) at() time.Time { return time.Unix(0, c.time) }
+
+// counter counts the lines of one read by their time. Lines that share one
+// need not follow each other, but stand within the slack; so what is older than
+// that twice is forgotten.
+type counter struct {
+	young, old map[int64]int
+	since      int64
+}
+
+func (c *counter) count(t int64) int {
+	if c.young == nil || t-c.since > int64(2*slack) {
+		c.young, c.old, c.since = map[int64]int{}, c.young, t
+	}
+	c.young[t]++
+	return c.young[t] + c.old[t]
+}

@@ -71,7 +71,7 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // of another pod is a gap: that pod's log cannot be read to its end any more.
 func (r *Reader) Start(last string) error {
 	r.seam = seam{cursor: cursor{pod: r.UID},
-		deliver: func(e Entry) error { return wrap(r.Write(e)) },
+		deliver: r.delivered,
 		gap:     func(g Gap) error { return wrap(r.Gap(g)) }}
 	if last == "" {
 		return nil
@@ -119,7 +119,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 			if !ok {
 				return r.end(&split, <-ended, before)
 			}
-			if err := split.write(data, r.take); err != nil {
+			if err := split.write(data, r.seam.take); err != nil {
 				return r.rotation.delivered - before, err
 			}
 			idle.Reset(quiet)
@@ -142,7 +142,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 
 // end settles a read whose stream is over.
 func (r *Reader) end(split *splitter, err error, before int64) (int64, error) {
-	if e := split.end(r.take); e != nil {
+	if e := split.end(err != nil, r.seam.take); e != nil {
 		return r.rotation.delivered - before, e
 	}
 	if err == nil {
@@ -151,13 +151,10 @@ func (r *Reader) end(split *splitter, err error, before int64) (int64, error) {
 	return r.rotation.delivered - before, err
 }
 
-// take takes a piece of the stream.
-func (r *Reader) take(p piece) error {
-	if err := r.seam.take(p); err != nil {
-		return err
-	}
-	if r.seam.seeking {
-		return nil
+// delivered hands on an entry.
+func (r *Reader) delivered(e Entry, p piece) error {
+	if err := r.Write(e); err != nil {
+		return &WriteError{Err: err}
 	}
 	r.resumed = true
 	return r.rotation.passed(p, r.seam.gap)

@@ -18,27 +18,35 @@ type seam struct {
 	cursor cursor
 	// seeking: the line of the cursor has not been seen yet in this read.
 	seeking bool
-	number  int // lines with the cursor's time that were seen in this read
+	counter counter
+	number  int // of the line that is being read, among those of its time
 	held    []heldLine
 	heldLen int
-	deliver func(Entry) error
+	deliver func(Entry, piece) error
 	gap     func(Gap) error
 }
 
 // heldLine is a line that may have been delivered before.
 type heldLine struct {
 	time     time.Time
+	number   int
 	data     []byte
 	complete bool
 }
 
 // begin starts a read: with a cursor it looks for its line first.
 func (s *seam) begin(resumed bool) {
-	s.seeking, s.number, s.held, s.heldLen = resumed, 0, nil, 0
+	s.counter = counter{}
+	s.seek(resumed)
 }
+
+func (s *seam) seek(on bool) { s.seeking, s.held, s.heldLen = on, nil, 0 }
 
 // take takes one piece.
 func (s *seam) take(p piece) error {
+	if p.first && !p.orphan {
+		s.number = s.counter.count(p.time.UnixNano())
+	}
 	if !s.seeking {
 		return s.pass(p)
 	}
@@ -46,13 +54,7 @@ func (s *seam) take(p piece) error {
 		return nil // its line began before the cursor's: it was delivered
 	}
 	if p.first {
-		if err := s.judge(); err != nil {
-			return err
-		}
-		if !s.seeking {
-			return s.pass(p)
-		}
-		s.held = append(s.held, heldLine{time: p.time})
+		s.held = append(s.held, heldLine{time: p.time, number: s.number})
 	}
 	if len(s.held) == 0 {
 		return nil
@@ -69,11 +71,8 @@ func (s *seam) take(p piece) error {
 	return nil
 }
 
-// judge looks at the last line that is held.
+// judge looks at the last line that is held, once it is complete.
 func (s *seam) judge() error {
-	if len(s.held) == 0 {
-		return nil
-	}
 	h := &s.held[len(s.held)-1]
 	at := s.cursor.at()
 	switch {
@@ -90,19 +89,17 @@ func (s *seam) judge() error {
 
 // match ends the search when h is the line of the cursor.
 func (s *seam) match(h *heldLine) error {
-	if h.time.UnixNano() != s.cursor.time || s.number >= s.cursor.number {
+	if h.time.UnixNano() != s.cursor.time || h.number != s.cursor.number || !s.cursor.matches(h.data, h.complete) {
 		return nil
 	}
-	if h.complete {
-		s.number++
-	}
-	if h.complete && s.number < s.cursor.number || !s.cursor.matches(h.data, h.complete) {
-		return nil
-	}
-	rest := h.data[s.cursor.length:]
-	p := piece{time: h.time, data: rest, last: h.complete}
-	s.begin(false)
-	if len(rest) == 0 {
+	return s.found(h)
+}
+
+// found ends the search: what follows is new, also in the line itself.
+func (s *seam) found(h *heldLine) error {
+	p := piece{time: h.time, data: h.data[s.cursor.length:], last: h.complete}
+	s.seek(false)
+	if len(p.data) == 0 {
 		return nil
 	}
 	return s.pass(p)
@@ -114,15 +111,8 @@ func (s *seam) settle() error {
 		return nil
 	}
 	if n := len(s.held); n > 0 && !s.held[n-1].complete {
-		h := &s.held[n-1]
-		if h.time.UnixNano() == s.cursor.time && s.number+1 == s.cursor.number && s.cursor.open && s.cursor.matches(h.data, false) {
-			rest := h.data[s.cursor.length:]
-			p := piece{time: h.time, data: rest}
-			s.begin(false)
-			if len(rest) == 0 {
-				return nil
-			}
-			return s.pass(p)
+		if err := s.match(&s.held[n-1]); err != nil || !s.seeking {
+			return err
 		}
 	}
 	return s.lost()
@@ -132,11 +122,12 @@ func (s *seam) settle() error {
 // that is held is new, and something may be missing before it.
 func (s *seam) lost() error {
 	held := s.held
-	s.begin(false)
+	s.seek(false)
 	if err := s.gap(Gap{Reason: "the last line before a break is not in the log any more: the kubelet keeps only the newest file of a rotated log"}); err != nil {
 		return err
 	}
 	for _, h := range held {
+		s.number = h.number
 		if err := s.pass(piece{time: h.time, first: true, last: h.complete, data: h.data}); err != nil {
 			return err
 		}
@@ -150,6 +141,6 @@ func (s *seam) pass(p piece) error {
 		// Without a time of its own it takes the place of the cursor's line.
 		p.time = s.cursor.at()
 	}
-	s.cursor.advance(p)
-	return s.deliver(Entry{Time: p.time, Data: p.data, Cursor: s.cursor.String(), Partial: !p.last})
+	s.cursor.advance(p, s.number)
+	return s.deliver(Entry{Time: p.time, Data: p.data, Cursor: s.cursor.String(), Partial: !p.last}, p)
 }

@@ -67,11 +67,16 @@ func (s *splitter) write(data []byte, yield func(piece) error) error {
 	return nil
 }
 
-// end passes on what is left behind the last newline.
-func (s *splitter) end(yield func(piece) error) error {
+// end passes on what is left behind the last newline. Where the stream broke, a
+// rest at the beginning of a line may be half a timestamp: without a whole one
+// it is dropped, and comes again.
+func (s *splitter) end(broken bool, yield func(piece) error) error {
 	rest := s.buf
 	s.buf = nil
 	for len(rest) > 0 {
+		if _, _, ok := cutStamp(rest); broken && !s.inside && !ok {
+			return nil
+		}
 		n, err := s.next(rest, true, yield)
 		if err != nil || n == 0 {
 			return err
