@@ -35,8 +35,7 @@ type Plan struct {
 }
 
 // Describe says what Build would do. It packs nothing but the shim, and sends and
-// resolves nothing; online
-// it asks the registries what is there.
+// resolves nothing; online it asks the registries what is there.
 func Describe(ctx context.Context, r Request, online bool) (*Plan, error) {
 	c := newConnector(&r)
 	defer c.close()
