@@ -31,7 +31,11 @@ func (v *vertex) open(ctx context.Context, c Config) (*session, error) {
 	}
 	key := pluginsdk.Key(parts...)
 	client, err := v.clients.Get(ctx, key, func(ctx context.Context) (*gcp.Client, error) {
-		return gcp.New(ctx, gcp.Options{Region: c.Region, Credentials: c.ServiceAccountPath, Impersonate: c.Impersonate, Endpoints: c.Endpoints})
+		made, err := gcp.New(ctx, gcp.Options{Region: c.Region, Credentials: c.ServiceAccountPath, Impersonate: c.Impersonate, Endpoints: c.Endpoints})
+		if err == nil {
+			v.made(made)
+		}
+		return made, err
 	})
 	if err != nil {
 		return nil, gcp.Ask(err)

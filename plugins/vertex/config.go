@@ -20,8 +20,8 @@ type Config struct {
 	ReservedIPRanges   json.RawMessage   `stephost:"reserved_ip_ranges"`
 	EncryptionKey      string            `stephost:"encryption_spec_key_name"`
 	Endpoints          map[string]string `stephost:"endpoints"`
-	CallsPerMinute     int               `stephost:"calls_per_minute"`
-	LogCallsPerMinute  int               `stephost:"log_calls_per_minute"`
+	CallsPerMinute     int               `stephost:"max_calls_per_minute"`
+	LogCallsPerMinute  int               `stephost:"max_log_calls_per_minute"`
 }
 
 // Settings are the step's settings.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,17 +14,24 @@ import (
 	"github.com/stephost/stephost/test/cloudfake"
 )
 
+// jobTimeout bounds the longest check, a flood of 1.4 million lines, each of
+// them an entry of Cloud Logging.
+const jobTimeout = 10 * time.Minute
+
 // TestConformance runs the whole suite against the fake, with markers and
-// without, on a log that comes late and out of order.
+// (what depends on it) without, on a log that comes late and out of order.
 func TestConformance(t *testing.T) {
 	plugin, err := cloudfake.Build(context.Background(), ".", ".", "stephost-flavor-vertex")
 	require.NoError(t, err)
-	for name, bucket := range map[string]bool{"labels": false, "markers": true} {
+	for name, how := range map[string]struct {
+		bucket bool
+		only   []string
+	}{"markers": {bucket: true}, "labels": {only: []string{"run.", "submit.", "find.", "scope.", "cancel.early"}}} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)
 			plugintest.Run(t, plugintest.Config{
-				Plugin: plugin, Tier: plugintest.Full, Operator: c.operator(bucket), Image: "registry.example/step@sha256:0", Shim: true,
-				Witness: t.TempDir(), List: c.list, Delete: c.remove, Fault: c.befall,
+				Plugin: plugin, Tier: plugintest.Full, Operator: c.operator(how.bucket), Image: "registry.example/step@sha256:0", Shim: true,
+				Witness: t.TempDir(), List: c.list, Delete: c.remove, Fault: c.befall, JobTimeout: jobTimeout, Only: how.only,
 				Waive: map[string]string{
 					"logs.bytes": "Cloud Logging keeps text of at most 256 KiB an entry, and whether the last line had a newline is not kept",
 				},

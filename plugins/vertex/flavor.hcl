@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 15027 sha256:ac6d95e483977e08cc0996c98e589a337491d4d29363ec855ea3df9a34902f40
+#!stephost flavor manifest v1 15035 sha256:dc85a40cf7dedf052e6ea4f500aa19366604f48b8cb090b9187de36dc68c33cb
 # The manifest of the flavor `vertex`. After a change: stephost flavor stamp flavor.hcl
 flavor "vertex" {
   version      = "0.1.0"
@@ -131,7 +131,7 @@ flavor "vertex" {
     }
   }
 
-  config "calls_per_minute" {
+  config "max_calls_per_minute" {
     type        = number
     default     = 120
     min         = 6
@@ -139,7 +139,7 @@ flavor "vertex" {
     description = "Most calls that one stephost process makes a minute to ask Vertex AI about its jobs, for all operators of a project and region together. (Creating and cancelling never wait for it.)"
   }
 
-  config "log_calls_per_minute" {
+  config "max_log_calls_per_minute" {
     type        = number
     default     = 50
     min         = 6

@@ -231,6 +231,9 @@ func textOf(e *loggingpb.LogEntry) string {
 		return e.GetTextPayload()
 	}
 	message, ok := fields["message"]
+	if ok && len(fields) == 1 {
+		return message.GetStringValue()
+	}
 	if !ok {
 		return compactJSON(e.GetJsonPayload())
 	}

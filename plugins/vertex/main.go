@@ -20,10 +20,12 @@ type vertex struct {
 	table   *machineTable
 	// environ is where the default project comes from.
 	environ func(name string) string
+	// made is told of each new client; for tests, which close them.
+	made func(*gcp.Client)
 }
 
 func newVertex() *vertex {
-	v := &vertex{table: newMachineTable(), environ: environ}
+	v := &vertex{table: newMachineTable(), environ: environ, made: func(*gcp.Client) {}}
 	v.clients.Release = func(c *gcp.Client) { c.Release() }
 	return v
 }

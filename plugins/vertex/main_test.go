@@ -62,7 +62,7 @@ func newCloud(t testing.TB) *cloud {
 func (c *cloud) operator(bucket bool) map[string]any {
 	o := map[string]any{
 		"project": fake.Project, "region": "europe-west1", "service_account_path": c.key,
-		"endpoints": c.endpoints(), "calls_per_minute": 6000, "log_calls_per_minute": 60000,
+		"endpoints": c.endpoints(), "max_calls_per_minute": 6000, "max_log_calls_per_minute": 60000,
 	}
 	if bucket {
 		o["bucket_name"] = fake.Bucket

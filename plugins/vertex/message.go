@@ -41,13 +41,6 @@ func clash(spec, more proto.Message) string {
 	return name
 }
 
-// showJSON is a message as the REST API takes it, with its names in their
-// order.
-func showJSON(m proto.Message) (string, error) {
-	text, err := protojson.MarshalOptions{Multiline: true, Indent: "  "}.Marshal(m)
-	return string(text), err
-}
-
 // compactJSON is a message as JSON on one line, the same each time.
 func compactJSON(m proto.Message) string {
 	text, err := protojson.Marshal(m)

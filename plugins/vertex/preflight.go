@@ -24,7 +24,7 @@ func (v *vertex) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) err
 	if _, _, err := q.Token(ctx); err != nil {
 		return fmt.Errorf("signing in: %w", gcp.Ask(err))
 	}
-	pluginsdk.Logger(ctx).Info("call budget", "calls_per_minute", c.CallsPerMinute, "log_calls_per_minute", c.LogCallsPerMinute)
+	pluginsdk.Logger(ctx).Info("call budget", "max_calls_per_minute", c.CallsPerMinute, "max_log_calls_per_minute", c.LogCallsPerMinute)
 	found := []error{q.checkJobs(ctx), q.checkLogs(ctx), q.checkBucket(ctx)}
 	if s != nil {
 		found = append(found, q.checkStep(ctx, s)...)

@@ -100,7 +100,7 @@ func (q *session) create(ctx context.Context, r *aiplatformpb.CreateCustomJobReq
 
 // existing is the job that the key has already, or nil where it may be created.
 func (q *session) existing(ctx context.Context, s *pluginsdk.Step, m *claim) (*aiplatformpb.CustomJob, error) {
-	jobs, err := q.list(ctx, labelKey, s.Key)
+	jobs, err := q.jobs(ctx, s.Key, m)
 	if err != nil {
 		// Nothing was sent, and nothing may be sent before it is known.
 		if m != nil {
@@ -119,6 +119,16 @@ func (q *session) existing(ctx context.Context, s *pluginsdk.Step, m *claim) (*a
 	}
 	// Another process holds the marker, and its job is not listed (yet).
 	return nil, fmt.Errorf("another launch of this attempt began at %s and may have created the job; it is not listed yet", m.held.At.Format(time.RFC3339))
+}
+
+// jobs are those of a key: the one that its marker names, else those that are
+// listed.
+func (q *session) jobs(ctx context.Context, key string, m *claim) ([]*aiplatformpb.CustomJob, error) {
+	if m != nil && m.held.Job != "" {
+		job, err := q.Jobs.GetCustomJob(ctx, &aiplatformpb.GetCustomJobRequest{Name: m.held.Job})
+		return []*aiplatformpb.CustomJob{job}, err
+	}
+	return q.list(ctx, labelKey, key)
 }
 
 // same compares the digest of the job under a key with the one that is being

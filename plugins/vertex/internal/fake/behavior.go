@@ -72,3 +72,13 @@ func behaviors(f protoreflect.FieldDescriptor) []annotations.FieldBehavior {
 	b, _ := proto.GetExtension(o, annotations.E_FieldBehavior).([]annotations.FieldBehavior)
 	return b
 }
+
+// OutputOnly tells whether only the service sets a field.
+func OutputOnly(f protoreflect.FieldDescriptor) bool {
+	for _, b := range behaviors(f) {
+		if b == annotations.FieldBehavior_OUTPUT_ONLY {
+			return true
+		}
+	}
+	return false
+}

@@ -198,13 +198,13 @@ func (e *entry) message(project, id string) *loggingpb.LogEntry {
 	return &loggingpb.LogEntry{
 		LogName: "projects/" + project + "/logs/" + e.task, InsertId: e.id, Severity: severity,
 		Timestamp: timestamppb.New(time.Unix(0, e.nanos)), ReceiveTimestamp: timestamppb.New(time.Unix(0, e.received)),
-		Resource: &monitoredres.MonitoredResource{Type: "ml_job", Labels: map[string]string{"job_id": id, "task_name": e.task, "project_id": project}},
-		Payload:  &loggingpb.LogEntry_JsonPayload{JsonPayload: payload(e.text, e.task)},
+		Resource: &monitoredres.MonitoredResource{Type: "ml_job", Labels: map[string]string{"job_id": id, "task_name": e.task}},
+		Payload:  &loggingpb.LogEntry_JsonPayload{JsonPayload: payload(e.text)},
 	}
 }
 
 // payload is the line as the agent sends it.
-func payload(text, task string) *structpb.Struct {
+func payload(text string) *structpb.Struct {
 	if strings.HasPrefix(text, "{") {
 		var object map[string]any
 		if json.Unmarshal([]byte(text), &object) == nil {
@@ -213,7 +213,5 @@ func payload(text, task string) *structpb.Struct {
 			}
 		}
 	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		"message": structpb.NewStringValue(text), "attrs": structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{"tag": structpb.NewStringValue(task)}}),
-	}}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"message": structpb.NewStringValue(text)}}
 }

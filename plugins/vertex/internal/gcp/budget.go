@@ -67,5 +67,5 @@ func (b *Budgets) limiter(place string, perMinute int) *rate.Limiter {
 type overBudget struct{ perMinute int }
 
 func (e *overBudget) Error() string {
-	return "the budget of calls is used up for now (see calls_per_minute and log_calls_per_minute)"
+	return "the budget of calls is used up for now (see max_calls_per_minute and max_log_calls_per_minute)"
 }
