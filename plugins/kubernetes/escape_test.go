@@ -76,8 +76,3 @@ func FuzzEscape(f *testing.F) {
 		}
 	})
 }
-
-// nasty are arguments that something on the way might change.
-func nasty() []string {
-	return []string{"$(HOME)", "$$", "$$(HOME)", "${{x}}", "a\rb", "line\nline", `quote"'`, "", " ", "*", "-n", "\\", "é€😀", "%s", "{{.X}}", strings.Repeat("x", 10_000)}
-}
