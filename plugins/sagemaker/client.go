@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -24,8 +25,8 @@ import (
 )
 
 const (
-	// dialTimeout and headerTimeout are below the bounds of the contract's calls,
-	// so that an answer is this flavor's own.
+	// headerTimeout is below the bounds of the contract's calls, so that an answer is
+	// this flavor's own.
 	headerTimeout = 25 * time.Second
 	// logCallsPerSecond is for all runs of an account and region together:
 	// GetLogEvents and DescribeLogStreams have quotas of 25 a second
@@ -135,12 +136,12 @@ func or(a, b *string) *string {
 	return b
 }
 
-func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone() // proxies from the environment
-	t.ResponseHeaderTimeout = headerTimeout
+// newHTTPClient is the SDK's own kind, so that AWS_CA_BUNDLE and proxies count.
+func newHTTPClient() *awshttp.BuildableClient {
 	const perHost = 32 // a host that follows hundreds of runs reads many logs at once
-	t.MaxIdleConnsPerHost = perHost
-	return &http.Client{Transport: t}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.ResponseHeaderTimeout, t.MaxIdleConnsPerHost = headerTimeout, perHost
+	})
 }
 
 // watched remembers the states of jobs; see batch.go.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sort"
 	"sync"
 	"time"
 )
@@ -205,3 +206,17 @@ func (p *Process) Lines(from, limit int) ([]Line, error) {
 
 // Path of a file of the process: "stdout", "stderr", "log" or "work".
 func (p *Process) Path(name string) string { return filepath.Join(p.dir, name) }
+
+// Count is how many lines there are.
+func (p *Process) Count() int {
+	p.output.mu.Lock()
+	defer p.output.mu.Unlock()
+	return len(p.output.lines)
+}
+
+// Since is the index of the first line that is not older than t.
+func (p *Process) Since(t time.Time) int {
+	p.output.mu.Lock()
+	defer p.output.mu.Unlock()
+	return sort.Search(len(p.output.lines), func(i int) bool { return !p.output.lines[i].time.Before(t) })
+}
