@@ -125,7 +125,8 @@ func (b *batches) collect(key string, g *batchGroup) (subs []*batchSub, wait tim
 }
 
 // plan decides when each job is due again. One that was not due got the answer
-// for nothing and keeps its pace.
+// for nothing: it keeps its pace and is due that much later, so that jobs come to
+// be asked for together and calls do not grow with their number.
 func (b *batches) plan(g *batchGroup, subs []*batchSub, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,6 +134,9 @@ func (b *batches) plan(g *batchGroup, subs []*batchSub, took time.Duration) {
 	g.asked = now
 	for _, sub := range subs {
 		if sub.due.After(now) {
+			if sub.pace.fail == 0 { // else it waits for a backend that wants that
+				sub.due = now.Add(jittered(max(sub.pace.pause, pollFirst)))
+			}
 			continue
 		}
 		sub.due = now.Add(max(sub.pace.next(), took*batchShare))

@@ -159,3 +159,18 @@ func TestBatchTriesOtherCredentials(t *testing.T) {
 		assert.Len(t, terminals(collect(t, s)), 1)
 	}
 }
+
+// Jobs that began at different times come to be asked for together.
+func TestBatchPlansJobsTogether(t *testing.T) {
+	b, g := &batches{}, &batchGroup{}
+	now := time.Now()
+	due := &batchSub{pace: pace{pause: pollMax}}
+	early := &batchSub{pace: pace{pause: pollMax}, due: now.Add(time.Second)}
+	throttled := &batchSub{pace: pace{pause: pollMax, fail: failMax}, due: now.Add(time.Hour)}
+	b.plan(g, []*batchSub{due, early, throttled}, 0)
+	for _, sub := range []*batchSub{due, early} {
+		assert.WithinRange(t, sub.due, now.Add(pollMax*7/10), now.Add(pollMax*3/2))
+	}
+	assert.Equal(t, pollMax, early.pace.pause, "it keeps its pace")
+	assert.Equal(t, now.Add(time.Hour), throttled.due)
+}
