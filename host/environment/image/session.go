@@ -244,7 +244,8 @@ func passes(err error) bool {
 		return dns.IsTemporary || dns.IsTimeout
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return false // nobody is there: waiting a minute for that helps nobody
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, errStalled):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, errStalled),
+		errors.Is(err, net.ErrClosed): // net/http closed it under the writer, for the other end had gone
 		return true
 	case errors.As(err, &netErr):
 		return netErr.Timeout()

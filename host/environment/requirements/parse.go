@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stephost/stephost/host/environment/source"
@@ -47,6 +48,8 @@ type parser struct {
 	constraints []item
 	projects    []project
 	store       *source.Store
+	// telling are files that hold credentials in an address.
+	telling []string
 }
 
 // project is a directory that is installed from a copy.
@@ -106,6 +109,9 @@ func (p *parser) file(name string, constraint bool) error {
 		return err
 	}
 	for _, l := range lines {
+		if redact(l) != l && userinfoSecret(l) && !slices.Contains(p.telling, name) {
+			p.telling = append(p.telling, name)
+		}
 		if err := p.line(dir, name, l, constraint); err != nil {
 			return err
 		}

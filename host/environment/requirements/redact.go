@@ -65,3 +65,15 @@ func (r *redactor) clean(text string) string {
 	}
 	return text
 }
+
+// userinfoSecret says whether an address in the line holds a password or token,
+// as written; "git@" is none, and neither is a variable.
+func userinfoSecret(line string) bool {
+	r := newRedactor(nil, line)
+	for _, v := range r.values {
+		if !strings.HasPrefix(v, "${") {
+			return true
+		}
+	}
+	return false
+}

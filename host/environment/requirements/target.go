@@ -3,6 +3,7 @@ package requirements
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,6 +90,18 @@ func ResolveTarget(ctx context.Context, r TargetRequest) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := t.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range t.telling {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s holds credentials in an address, and is in the image if it is part of the source. "+
+			"Leave it out with exclude, or give the credentials in netrc, pip.conf, PIP_INDEX_URL or UV_DEFAULT_INDEX.", file))
+	}
+	return out, nil
+}
+
+func (t *targetBuild) resolve(ctx context.Context) (*Target, error) {
 	if len(t.items) == 0 {
 		return &Target{}, nil
 	}
@@ -105,9 +118,11 @@ func ResolveTarget(ctx context.Context, r TargetRequest) (*Target, error) {
 			return out, t.problem(ctx, err)
 		}
 		// A project changed while it was copied: what it is now decides.
-		if t, err = newTargetBuild(ctx, r); err != nil {
+		again, err := newTargetBuild(ctx, t.request)
+		if err != nil {
 			return nil, err
 		}
+		t = again
 	}
 }
 
@@ -124,6 +139,8 @@ type targetBuild struct {
 	uv      string // path of uv
 	why     string // why not uv although it is there
 	python  *Interpreter
+	// telling are files that hold credentials.
+	telling []string
 	// yields are the base's packages that may be hidden.
 	yields map[string]bool
 	// files are what the installer reads.
@@ -165,7 +182,7 @@ func newTargetBuild(ctx context.Context, r TargetRequest) (*targetBuild, error) 
 		return nil, err
 	}
 	in := chooseInstaller(env)
-	t := &targetBuild{request: r, dir: filepath.Join(cache, "packages"), uv: in.path, why: in.why, yields: map[string]bool{},
+	t := &targetBuild{request: r, dir: filepath.Join(cache, "packages"), uv: in.path, why: in.why, telling: p.telling, yields: map[string]bool{},
 		workshop: workshop{tool: in.name, environ: env, items: p.items, constraints: p.constraints, projects: p.projects,
 			neverCopy: never, store: store, progress: r.Progress, logger: r.Logger,
 			redactor: newRedactor(env, secretLines(p.items, p.constraints)...)}}
