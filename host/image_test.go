@@ -30,6 +30,7 @@ import (
 	"github.com/stephost/stephost/host/launch"
 	flavors "github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/runs"
+	"github.com/stephost/stephost/host/schema"
 )
 
 // TestImages builds the flavor once for all that it tests.
@@ -45,6 +46,7 @@ func TestImages(t *testing.T) {
 		"a retry runs the same image":               retriesRunTheSameImage,
 		"a given image is checked":                  givenImageIsChecked,
 		"the plugin's credentials":                  pluginsCredentials,
+		"doctor asks the registry":                  doctorAsksTheRegistry,
 		"what is refused is refused before a build": refusedBeforeABuild,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newImageWorld(t, plugin)) })
@@ -234,4 +236,27 @@ func refusedBeforeABuild(t *testing.T, w *imageWorld) {
 	require.NotNil(t, r.Verdict)
 	assert.Contains(t, r.Verdict.Message, "cannot pull from refused.example.com")
 	assert.NotContains(t, w.said(launch.Progress), "packing")
+}
+
+func doctorAsksTheRegistry(t *testing.T, w *imageWorld) {
+	h := w.host()
+	text := w.step(w.built(), "  resources {\n    gpu = 1\n  }")
+	p, _, err := h.Project(w.ctx, host.ProjectOptions{Dir: t.TempDir(), Files: []string{"-"}, Stdin: strings.NewReader(text)})
+	require.NoError(t, err)
+	op, err := h.SelectOperator(w.ctx, p, "op", schema.StageLaunch)
+	require.NoError(t, err)
+	said := func() string {
+		var b strings.Builder
+		for _, c := range h.CheckImages(w.ctx, p, op) {
+			fmt.Fprintf(&b, "%s %s: %s %s\n", c.Level, c.About, c.Text, c.Next)
+		}
+		return b.String()
+	}
+	got := said()
+	assert.Contains(t, got, "ok step train: the base is "+w.registry+"/base@sha256:")
+	assert.Contains(t, got, "ok step train: images can be pushed to "+w.registry+"/ml, with no credentials")
+	w.mu.Lock()
+	w.password = "x"
+	w.mu.Unlock()
+	assert.Contains(t, said(), "does not let you push to ml")
 }

@@ -52,6 +52,8 @@ type (
 	ImagePlan = image.Plan
 	// ImageLayer is one layer of an image.
 	ImageLayer = image.Layer
+	// ImageFinding is one thing that CheckImage found out.
+	ImageFinding = image.Finding
 	// ImageAuthRequest asks for credentials of a registry.
 	ImageAuthRequest = image.AuthRequest
 	// ImageCredentials are the answer.
@@ -86,6 +88,16 @@ func DescribeImage(ctx context.Context, r ImageRequest, online bool) (*ImagePlan
 		return nil, sourceProblem(ctx, err)
 	}
 	return p, nil
+}
+
+// CheckImage looks at what PrepareImage needs: the base, the right to push, the GPU.
+// It makes no image and no layer.
+func CheckImage(ctx context.Context, r ImageRequest) []ImageFinding {
+	q, err := r.request()
+	if err != nil {
+		return []ImageFinding{{Err: err}}
+	}
+	return image.Check(ctx, q)
 }
 
 func (r *ImageRequest) request() (image.Request, error) {

@@ -164,6 +164,15 @@ func DescribeImage(ctx context.Context, o BuildOptions, online bool) (*environme
 	return environment.DescribeImage(ctx, req, online)
 }
 
+// CheckImage looks at what BuildImage needs.
+func CheckImage(ctx context.Context, o BuildOptions) []environment.ImageFinding {
+	b := newBackend(o.Processes, o.Flavor.Spec)
+	defer b.close()
+	req := ImageRequest(o.Home, o.Flavor.Manifest, o.Step)
+	req.Auth = lazyAuth(b, o.Flavor, o.Operator, o.Step.Config, o.Step.SecretConfig, o.Resolver)
+	return environment.CheckImage(ctx, req)
+}
+
 // lazyAuth resolves the operator's secrets when the plugin is asked.
 func lazyAuth(b *backend, f *Flavor, operator string, config []byte, refs map[string]string, r schema.Resolver) func(context.Context, environment.ImageAuthRequest) (*environment.ImageCredentials, error) {
 	if !f.Manifest.Can("registry_auth") {

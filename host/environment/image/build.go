@@ -64,6 +64,7 @@ func (r *Request) build(ctx context.Context) (*Result, error) {
 	if r.Pull != "" && r.Pull != r.Push {
 		res.Reference = repositoryFor(r.Pull) + "@" + m.img.digest
 	}
+	m.img.forgetBase(m.cache)
 	if res.UploadedBytes > 0 {
 		m.cache.sweep()
 	}

@@ -99,6 +99,12 @@ func (r *Request) describe(ctx context.Context, c *connector, p *Plan, online bo
 	if r.Push == "" {
 		return nil
 	}
+	if b != nil && r.GPU > 0 {
+		res, f := &Result{}, &requirements.BaseFacts{}
+		cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), f) // empty before the first build
+		r.checkGPU(res, b, f)
+		p.Warnings = append(p.Warnings, res.Warnings...)
+	}
 	platform, err := parsePlatform(r.Platform)
 	if err != nil {
 		return err

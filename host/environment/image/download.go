@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -158,4 +159,18 @@ func (c *cache) fetch(ctx context.Context, s *session, digest string, size int64
 		return err
 	}
 	return c.place(f, c.blob(digest))
+}
+
+// fetched is a blob that was fetched, open. Another process may have sent it on and
+// removed it in between.
+func (c *cache) fetched(ctx context.Context, s *session, digest string, size int64, moved func(int)) (io.ReadCloser, error) {
+	for try := 1; ; try++ {
+		if err := c.fetch(ctx, s, digest, size, moved); err != nil {
+			return nil, err
+		}
+		f, err := c.open(digest, 0)
+		if err == nil || try == packTries || !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
 }

@@ -64,12 +64,9 @@ func (b *base) readLayers(ctx context.Context, say func(string, ...any), fetch b
 		g.Go(func() error {
 			digest := l.Digest.String()
 			if fetch {
-				if err := b.cache.fetch(all, s, digest, l.Size, p.add); err != nil {
-					return b.failed(s, err)
-				}
-				f, err := b.cache.open(digest, 0)
+				f, err := b.cache.fetched(all, s, digest, l.Size, p.add)
 				if err != nil {
-					return err
+					return b.failed(s, err)
 				}
 				defer f.Close()
 				out[i], err = readLayer(f)

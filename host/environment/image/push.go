@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -130,6 +132,18 @@ func (p *pusher) allPresent() {
 	}
 }
 
+// forgetBase drops the base's layers: they are in the step's registry now, and may
+// weigh gigabytes here.
+func (img *composed) forgetBase(c *cache) {
+	for _, l := range img.base.manifest.Layers {
+		digest := l.Digest.String()
+		// A base may be an image that was built here.
+		if !slices.ContainsFunc(img.layers, func(own *built) bool { return own.Digest == digest }) {
+			_ = os.Remove(c.blob(digest))
+		}
+	}
+}
+
 func (p *pusher) uploaded() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.res.UploadedBytes > 0 }
 
 func (p *pusher) note(b blobToPush, state string) {
@@ -236,15 +250,15 @@ func (p *pusher) carry(ctx context.Context, b blobToPush) error {
 	if err != nil {
 		return err
 	}
-	if err := p.cache.fetch(ctx, s, b.digest, b.size, nil); err != nil {
-		return p.img.base.failed(s, err)
+	for try := 1; ; try++ {
+		if err := p.cache.fetch(ctx, s, b.digest, b.size, nil); err != nil {
+			return p.img.base.failed(s, err)
+		}
+		// Another process may have sent the same elsewhere and removed it.
+		if err := p.send(ctx, b, nil); try == packTries || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	if err := p.send(ctx, b, nil); err != nil {
-		return err
-	}
-	// It is in the step's registry now, and may weigh gigabytes here.
-	_ = os.Remove(p.cache.blob(b.digest))
-	return nil
 }
 
 func (p *pusher) send(ctx context.Context, b blobToPush, from *name.Repository) error {

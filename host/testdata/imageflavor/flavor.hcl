@@ -13,6 +13,10 @@ flavor "shelf" {
     keeps       = "1h"
   }
 
+  resources {
+    honours = ["gpu"]
+  }
+
   config "dir" {
     type        = string
     description = "Where jobs go, and where the file auth may lie."

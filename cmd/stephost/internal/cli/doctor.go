@@ -22,7 +22,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	return command("doctor [OPERATOR]", "Say what would fail, before it does", cobra.Command{
 		Long: `Look at everything that a launch needs: stephost's home and store, the pins of the
 flavors, Python, the config of operators, and, by asking the operator's plugin,
-credentials, permissions and quota. Nothing is launched or created at the
+credentials, permissions and quota; for steps that run in images, whether the base
+is there, fits a GPU, and may be pushed. Nothing is launched or created at the
 backend. Without an operator all of them are looked at. The exit code is 1 when
 something would fail.`,
 		Args: arguments(0, "operator"),
@@ -190,7 +191,11 @@ func checkOperator(ctx context.Context, h *host.Host, p *project.Project, name s
 	if err != nil {
 		return append(out, host.ErrorCheck(about, err)), directory
 	}
-	return append(out, asked...), directory
+	out = append(out, asked...)
+	if slices.Contains(sel.Manifest.Environments, project.KindImage) {
+		out = append(out, h.CheckImages(ctx, p, sel)...)
+	}
+	return out, directory
 }
 
 // checkPython looks for what makes directory environments.
