@@ -17,11 +17,11 @@ FLAVOR = "stephost"
 class StephostStepOperatorSettings(BaseSettings):
     """What a step may say beyond ResourceSettings and DockerSettings.
 
-    ZenML drops keys of settings that it does not know without a word; here they are
-    refused.
+    Unknown keys are kept here and refused at the launch (mapping.known): ZenML puts the
+    component's own configuration among a step's settings.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="allow")
 
     settings: Dict[str, Any] = {}
     """Settings of the stephost flavor, as in `--set` (instance_type, volume_size...)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import Any, Dict, List, Mapping, Tuple
 
+from pydantic import BaseModel
 from zenml.config import DockerSettings, ResourceSettings
 
 
@@ -13,6 +15,18 @@ class NotSupported(RuntimeError):
 
 
 _RESOURCES = {"cpu_count": "cpu", "gpu_count": "gpu", "memory": "memory"}
+
+def known(settings: BaseModel, configured: BaseModel) -> None:
+    """Refuse settings that do not exist."""
+    names = [*type(settings).model_fields]
+    for name in settings.model_extra or {}:
+        if name not in type(configured).model_fields:
+            near = difflib.get_close_matches(name, names, 1)
+            raise NotSupported(
+                f"there is no setting {name!r} of step operators of flavor stephost; "
+                + (f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(names))
+            )
+
 
 # What stephost does in its own way and needs no word for: code always travels as the
 # step's source, and installers are its business.

@@ -21,6 +21,7 @@ from uuid import UUID
 import zenml
 from zenml.client import Client
 from zenml.config.base_settings import BaseSettings
+from zenml.config.global_config import GlobalConfiguration
 from zenml.enums import ExecutionStatus, StoreType
 from zenml.logger import get_logger
 from zenml.orchestrators import publish_utils
@@ -33,7 +34,6 @@ from . import mapping
 from .flavor import StephostStepOperatorConfig, StephostStepOperatorSettings
 
 if TYPE_CHECKING:
-    from zenml.config.base_settings import BaseSettings as _Base  # noqa: F401
     from zenml.config.step_run_info import StepRunInfo
     from zenml.models import StepRunResponse
 
@@ -70,7 +70,11 @@ class StephostStepOperator(BaseStepOperator):
             return
         options = self._options(info, environment, step_run)
         token = options["token"]
-        result = stephost.launch(entrypoint_command, detach=True, on_log=_drop, on_status=_drop, **options)
+        command = list(entrypoint_command)
+        if "requirements" not in options and "image" not in options and command[0] in ("python", "python3"):
+            # The environment that ZenML runs in, whatever PATH the step finds.
+            command[0] = sys.executable
+        result = stephost.launch(command, detach=True, on_log=_drop, on_status=_drop, **options)
         self._remember(info, {RUN: result.run, TOKEN: token, CLIENT: _me()})
         logger.info("Step `%s` is stephost run %s on operator %s.", info.pipeline_step_name, result.run, self.config.operator)
 
@@ -88,24 +92,29 @@ class StephostStepOperator(BaseStepOperator):
 
     def wait(self, step_run: "StepRunResponse") -> ExecutionStatus:
         """Follow the run with its log until its end."""
+        name = {"token": self._token(step_run), "operator": self.config.operator}
+        error: Optional[stephost.StepFailed] = None
         try:
-            result = stephost.runs.attach(token=self._token(step_run), operator=self.config.operator, check=False)
-            # The one who drove it is gone, or somebody told this process to leave.
-            while result.class_ == "detached":
-                result = stephost.runs.attach(token=self._token(step_run), operator=self.config.operator, check=False)
+            while True:
+                try:
+                    result = stephost.runs.attach(**name)
+                except stephost.StepDetached:
+                    continue  # the one who drove it is gone
+                except stephost.StepFailed as e:
+                    error, result = e, e.result
+                break
         except stephost.StephostError:
             raise
         except BaseException as e:
             # Ctrl-C, SIGTERM: ZenML's signal handler raises here, and its launcher
             # does not call cancel.
-            logger.warning("Cancelling stephost run of step `%s`: %s", step_run.name, type(e).__name__)
+            logger.warning("Cancelling the stephost run of step `%s`: %s", step_run.name, type(e).__name__)
             self.cancel(step_run)
             raise
         status = _status(result.class_)
         self._ended(step_run, status)
-        if result.succeeded:
+        if error is None:
             return status
-        error = stephost.StepFailed(result)
         logger.error("%s", error)
         if _fresh(step_run.id).exception_info is None and result.class_ != "cancelled":
             # Nothing in the step has told ZenML why; with a status alone it would say
@@ -135,6 +144,7 @@ class StephostStepOperator(BaseStepOperator):
 
     def _options(self, info: "StepRunInfo", environment: Dict[str, str], step_run: "StepRunResponse") -> Dict[str, Any]:
         settings = cast(StephostStepOperatorSettings, self.get_settings(info))
+        mapping.known(settings, self.config)
         stack = Client().active_stack
         local = Client().zen_store.config.type == StoreType.SQL
         requirement = f"zenml[local]=={zenml.__version__}" if local else f"zenml=={zenml.__version__}"
@@ -162,13 +172,22 @@ class StephostStepOperator(BaseStepOperator):
                 options[name] = value
         # Only these are read from a directory of this machine; an image has its own.
         if "image" not in options:
-            options["source"] = source_utils.get_source_root()
+            options["source"] = _sources(source_utils.get_source_root())
+        if _on_this_machine(self.config.operator):
+            # A step without requirements runs in the environment that ZenML runs in, and
+            # finds the local stores where this process has them.
+            visible["ZENML_CONFIG_PATH"] = GlobalConfiguration().config_directory
+            if "ZENML_LOCAL_STORES_PATH" in os.environ:
+                visible["ZENML_LOCAL_STORES_PATH"] = os.environ["ZENML_LOCAL_STORES_PATH"]
+        elif local:
+            raise mapping.NotSupported(
+                f"ZenML's store is a database on this machine, and steps of operator {self.config.operator} run elsewhere: "
+                "connect to a ZenML server (zenml login)"
+            )
+        elif not wanted and "image" not in options:
+            options["requirements"] = sorted({requirement, *stack.requirements()})
         options["env"] = {**docker.get("env", {}), **visible}
         options["secret_values"] = secret
-        # A step without requirements runs, where its operator is a place on this
-        # machine, in the environment that ZenML runs in.
-        if not wanted and "image" not in options and not _on_this_machine(self.config.operator):
-            options["requirements"] = sorted({requirement, *stack.requirements()})
         return options
 
     def _new_token(self, info: "StepRunInfo", settings: StephostStepOperatorSettings, step_run: "StepRunResponse") -> str:
@@ -245,6 +264,18 @@ class StephostStepOperator(BaseStepOperator):
             self._publish(step_run.id, {SEEN: True})
             if origin:
                 self._publish(UUID(str(origin)), {SEEN: True})
+
+
+def _sources(root: str) -> List[Any]:
+    """The pipeline's code, and what the step's process needs to load the stack: this
+    package and stephost's, which are small and may be on no index."""
+    found: List[Any] = [("", root)]
+    for module in (stephost, sys.modules[__package__]):
+        package = os.path.dirname(os.path.abspath(str(module.__file__)))
+        name = os.path.basename(package)
+        if not os.path.exists(os.path.join(root, name)):
+            found.append((name, package))
+    return found
 
 
 def _fresh(step_run_id: UUID) -> "StepRunResponse":

@@ -153,6 +153,11 @@ func Fresh(ctx context.Context, p Python, dir string, wheels []string, pinned ..
 	return e, os.WriteFile(filepath.Join(e.site, "pinned.pth"), []byte(lines.String()), 0o600)
 }
 
+// Link makes what lies in a directory importable, as an editable installation does.
+func (e Env) Link(dir string) error {
+	return os.WriteFile(filepath.Join(e.site, "linked-"+filepath.Base(dir)+".pth"), []byte(dir+"\n"), 0o600)
+}
+
 func at(ctx context.Context, dir string) (Env, error) {
 	e := Env{Dir: dir, Bin: filepath.Join(dir, "bin"), Python: filepath.Join(dir, "bin", "python3")}
 	site, err := run(ctx, e.Python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
