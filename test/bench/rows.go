@@ -18,6 +18,7 @@ func rows() []row {
 		{"memory", "many runs in one host process", benchMemory},
 		{"many", "100 runs: one host process, and 100 processes at once", benchMany},
 		{"python", "a flavor in Python beside its twin in Go: start, call, log", benchPython},
+		{"pycall", "a decorated Python function, and a step of ZenML's, beside a launch", benchPyCall},
 		{"store", "spool and store of runs (go test -bench)", benchStore},
 	}
 }
