@@ -7,10 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,12 +21,11 @@ const hostNetwork = 3
 
 // outside makes the namespaces and waits for their end.
 func outside(k8s, dir string) error {
-	held := flock.New(filepath.Join(dir, "lock"))
-	if ok, err := held.TryLock(); err != nil || !ok {
-		return fmt.Errorf("%s is in use: %w", dir, err)
+	held, err := hold(dir)
+	if err != nil {
+		return err
 	}
 	defer held.Close()
-	sweep(dir)
 	group := filepath.Base(dir)
 	if err := makeGroup(group); err != nil {
 		return err
@@ -150,25 +147,6 @@ func removeGroup(name string) {
 		})
 		for i := len(dirs) - 1; i >= 0; i-- {
 			_ = os.Remove(dirs[i])
-		}
-	}
-}
-
-// sweep removes what killed predecessors left beside dir. The lock of a living
-// one is held.
-func sweep(dir string) {
-	prefix, _, _ := strings.Cut(filepath.Base(dir), "-node-")
-	others, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), prefix+"-node-*"))
-	for _, other := range others {
-		// Without a lock file it may be about to start.
-		if _, err := os.Stat(filepath.Join(other, "lock")); other == dir || err != nil {
-			continue
-		}
-		held := flock.New(filepath.Join(other, "lock"))
-		if ok, err := held.TryLock(); err == nil && ok {
-			removeGroup(filepath.Base(other))
-			_ = os.RemoveAll(other)
-			_ = held.Close()
 		}
 	}
 }

@@ -62,6 +62,11 @@ type started struct {
 
 // controlPlane starts etcd, API server, controllers and scheduler, and serves.
 func controlPlane(k8s, dir string) error {
+	held, err := hold(dir)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	s := newSet(k8s, dir)
 	defer s.killAll()
 	free, err := freeAddresses(3)
