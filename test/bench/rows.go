@@ -19,6 +19,7 @@ func rows() []row {
 		{"many", "100 runs: one host process, and 100 processes at once", benchMany},
 		{"python", "a flavor in Python beside its twin in Go: start, call, log", benchPython},
 		{"pycall", "a decorated Python function, and a step of ZenML's, beside a launch", benchPyCall},
+		{"kubernetes", "launch on a real cluster, beside kubectl", benchKubernetes},
 		{"store", "spool and store of runs (go test -bench)", benchStore},
 	}
 }
