@@ -98,6 +98,9 @@ func ResolveTarget(ctx context.Context, r TargetRequest) (*Target, error) {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s holds credentials in an address, and is in the image if it is part of the source. "+
 			"Leave it out with exclude, or give the credentials in netrc, pip.conf, PIP_INDEX_URL or UV_DEFAULT_INDEX.", file))
 	}
+	if v := t.environ["PIP_NO_BINARY"]; v != "" && t.tool == "pip" {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("PIP_NO_BINARY=%s is not followed: pip takes wheels alone for another platform, and what has none is built.", redact(v)))
+	}
 	return out, nil
 }
 
