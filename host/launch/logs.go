@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/runs/spool"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
@@ -118,7 +119,7 @@ func (p *logPump) run(ctx context.Context, d *drive, req jobRequest) error {
 		if any {
 			again.Reset()
 		}
-		if err != nil && !transient(err) && status.Code(err) != codes.Canceled {
+		if err != nil && !transient(err) && !killedAtStart(err) && status.Code(err) != codes.Canceled {
 			if status.Code(err) == codes.Unimplemented {
 				return nil
 			}
@@ -129,6 +130,14 @@ func (p *logPump) run(ctx context.Context, d *drive, req jobRequest) error {
 			return err
 		}
 	}
+}
+
+// killedAtStart tells whether somebody ended the plugin while it started (a
+// person, the kernel for want of memory): the next start may well succeed, and
+// the log is waited for with a bound anyway.
+func killedAtStart(err error) bool {
+	var start *process.StartError
+	return errors.As(err, &start) && start.Exit != nil && start.Exit.Signal != ""
 }
 
 // stream copies one Logs stream, from the cursors that the spool holds. over:

@@ -198,14 +198,13 @@ func identifier(name string) bool {
 
 // argv is the container's command and arguments. The API says nothing about
 // rewriting them, but the containers run on Kubernetes, which replaces $(NAME)
-// and makes one "$" of two (assumption). So arguments with either travel in the
-// environment, which needs the shim.
+// where it knows NAME and makes one "$" of two (assumption). So arguments with
+// either travel in the environment, which needs the shim.
 func argv(s *pluginsdk.Step, all map[string]string) ([]string, error) {
-	risky := slices.ContainsFunc(s.Argv, func(a string) bool { return strings.Contains(a, "$(") || strings.Contains(a, "$$") })
-	if !risky {
+	if !slices.ContainsFunc(s.Argv, func(a string) bool { return rewritten(a, all) }) {
 		return pluginsdk.ContainerArgv(s), nil
 	}
-	if err := pluginsdk.RequireShim(s, `an argument with "$(" or "$$"`); err != nil {
+	if err := pluginsdk.RequireShim(s, `an argument with "$$" or "$(NAME)"`); err != nil {
 		return nil, err
 	}
 	name, value, err := pluginsdk.ArgvEnv(s)
@@ -214,4 +213,20 @@ func argv(s *pluginsdk.Step, all map[string]string) ([]string, error) {
 	}
 	all[name] = value
 	return []string{pluginsdk.ShimPath}, nil
+}
+
+// rewritten tells whether an argument may be changed: by a variable of the step,
+// or by one that the service may set, whose names are in capitals. $(date) and
+// $((i + 1)) of a script are left alone.
+func rewritten(arg string, all map[string]string) bool {
+	if strings.Contains(arg, "$$") {
+		return true
+	}
+	for _, part := range strings.Split(arg, "$(")[1:] {
+		name, _, closed := strings.Cut(part, ")")
+		if _, known := all[name]; closed && (known || identifier(name) && strings.ToUpper(name) == name) {
+			return true
+		}
+	}
+	return false
 }

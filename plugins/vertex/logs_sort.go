@@ -85,12 +85,14 @@ type sorter struct {
 	behind int64
 }
 
-func newSorter(d handleData, r pluginsdk.LogRequest) *sorter {
+func newSorter(d handleData, r pluginsdk.LogRequest) *sorter { return newSorterFrom(d, r.Cursor) }
+
+func newSorterFrom(d handleData, cursor func(pluginsdk.LogSource) string) *sorter {
 	s := &sorter{attempt: d.Attempt, last: map[pluginsdk.LogSource]position{}, seen: map[place]int64{}, ahead: -mostSkew}
 	for node := range max(d.Nodes, 1) {
 		for _, stream := range []string{"stdout", "stderr"} {
 			source := pluginsdk.LogSource{Attempt: d.Attempt, Node: node, Stream: stream}
-			p, ok := parsePosition(r.Cursor(source))
+			p, ok := parsePosition(cursor(source))
 			if !ok {
 				continue
 			}
@@ -160,15 +162,13 @@ func (s *sorter) add(e *loggingpb.LogEntry, now time.Time) (news bool) {
 // waiting tells whether entries are held back.
 func (s *sorter) waiting() bool { return len(s.pending) > 0 }
 
-// due returns what may be written now, in its order: entries that waited long
-// enough, and all that stand before them.
+// due returns what may be written now, in its order: first what came late, then
+// entries that waited long enough, and all that stand before them.
 func (s *sorter) due(now time.Time, all bool) []line {
-	if fresh := s.pending[s.sorted:]; len(fresh) > 0 {
-		order := func(a, b line) int { return a.at.compare(b.at) }
-		slices.SortFunc(fresh, order)
-		if s.sorted > 0 && order(s.pending[s.sorted-1], fresh[0]) > 0 {
-			slices.SortFunc(s.pending, order)
-		}
+	out := s.late()
+	slices.SortFunc(s.pending[s.sorted:], byPlace)
+	if s.sorted > 0 && s.sorted < len(s.pending) && byPlace(s.pending[s.sorted-1], s.pending[s.sorted]) > 0 {
+		slices.SortFunc(s.pending, byPlace)
 	}
 	n := len(s.pending)
 	for ; n > 0 && !all; n-- {
@@ -176,20 +176,46 @@ func (s *sorter) due(now time.Time, all bool) []line {
 			break
 		}
 	}
-	out := s.pending[:n]
+	for _, l := range s.pending[:n] {
+		p := s.last[l.source]
+		// What came earlier than this stands before it, and was written.
+		p.at, p.received = l.at, max(p.received, l.received)
+		s.last[l.source] = p
+		l.cursor = p.cursor()
+		out = append(out, l)
+	}
 	s.pending = s.pending[n:]
 	s.sorted = len(s.pending)
-	for i := range out {
-		p := s.last[out[i].source]
-		if out[i].at.compare(p.at) > 0 {
-			p.at = out[i].at
+	s.forget()
+	return out
+}
+
+func byPlace(a, b line) int { return a.at.compare(b.at) }
+
+// late takes the entries whose place was passed already. They are written in the
+// order in which they were received, so that a break in the middle loses none:
+// the cursor keeps its place and moves its receive time.
+func (s *sorter) late() []line {
+	var out []line
+	rest := s.pending[:s.sorted]
+	for _, l := range s.pending[s.sorted:] {
+		if p, ok := s.last[l.source]; ok && l.at.compare(p.at) <= 0 {
+			out = append(out, l)
+		} else {
+			rest = append(rest, l)
 		}
-		// What is still held back stands behind p.at, or came later than this.
-		p.received = max(p.received, out[i].received)
-		s.last[out[i].source] = p
+	}
+	s.pending = rest
+	slices.SortFunc(out, func(a, b line) int { return cmp.Or(cmp.Compare(a.received, b.received), byPlace(a, b)) })
+	for i, l := range out {
+		p := s.last[l.source]
+		// Of several that were received at once the last one moves it.
+		if !slices.ContainsFunc(out[i+1:], func(m line) bool { return m.source == l.source && m.received == l.received }) {
+			p.received = max(p.received, l.received)
+			s.last[l.source] = p
+		}
 		out[i].cursor = p.cursor()
 	}
-	s.forget()
 	return out
 }
 

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/host/manifest"
+	"github.com/stephost/stephost/plugins/vertex/internal/fake"
+	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/torture"
+)
+
+// asFake makes the test's own binary a fake; its value is the shim.
+const asFake = "VERTEX_TEST_FAKE"
+
+// shim is the real shim, which the fake starts in the place of /.stephost/init.
+// TestMain builds it before any test runs.
+var shim string
+
+func TestMain(m *testing.M) {
+	if program, is := os.LookupEnv(asFake); is {
+		cloudfake.Main(fake.Open(program))
+		return
+	}
+	code, err := testMain(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func testMain(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "vertex-e2e")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	root, err := torture.Root()
+	if err != nil {
+		return 1, err
+	}
+	if shim, err = cloudfake.Build(context.Background(), root, "./cmd/stephost-init", "stephost-init"); err != nil {
+		return 1, err
+	}
+	if err := shortSettle(root, dir); err != nil {
+		return 1, err
+	}
+	return torture.Main(m, "plugins/vertex"), nil
+}
+
+// settle is the settling time of these tests: a run that nobody can find becomes
+// `unknown` behind it, and to wait a minute for each would show nothing more.
+const settle = `settle      = "3s"`
+
+// shortSettle lets the plugin be built with a manifest whose settling time is
+// short, and with no other difference.
+func shortSettle(root, dir string) error {
+	original := filepath.Join(root, "plugins", "vertex", "flavor.hcl")
+	text, err := os.ReadFile(original)
+	if err != nil {
+		return err
+	}
+	changed := bytes.Replace(text, []byte(`settle      = "60s"`), []byte(settle), 1)
+	if bytes.Equal(changed, text) {
+		return fmt.Errorf("%s has no settling time of 60s", original)
+	}
+	replaced := filepath.Join(dir, "flavor.hcl")
+	if err := os.WriteFile(replaced, manifest.Stamp(changed), 0o600); err != nil {
+		return err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, overlay, 0o600); err != nil {
+		return err
+	}
+	return os.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+path))
+}
+
+// startFake starts a fake for one test and returns it with the flags of an
+// operator on it.
+func startFake(t *testing.T, bucket bool) (f *cloudfake.Fake, flags []string) {
+	t.Setenv(asFake, shim)
+	return beginFake(t, bucket)
+}
+
+func beginFake(t *testing.T, bucket bool) (f *cloudfake.Fake, flags []string) {
+	f, err := cloudfake.Start(context.Background(), os.Args[0], t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, f.Stop()) })
+	key := filepath.Join(t.TempDir(), "key.json")
+	require.NoError(t, fake.WriteServiceAccount(key, f.URL))
+	var at []string
+	for service, address := range fake.Endpoints(f.Endpoints["grpc"], f.URL) {
+		at = append(at, fmt.Sprintf("%s=%q", service, address))
+	}
+	flags = []string{"--flavor=vertex", "--project=" + fake.Project, "--region=europe-west1", "--service_account_path=" + key,
+		"--endpoints={" + strings.Join(at, ",") + "}", "--max-calls-per-minute=6000", "--max-log-calls-per-minute=60000"}
+	if bucket {
+		flags = append(flags, "--bucket_name="+fake.Bucket)
+	}
+	return f, flags
+}
