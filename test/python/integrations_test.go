@@ -1,8 +1,6 @@
 package python
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,25 +38,6 @@ func TestTemplates(t *testing.T) {
 	e := installed(t, ofMinor(t, 11, 14), true, "lint", "dev")
 	env := environ(t, e, "TEST_INTEGRATIONS="+absolute(t, "../../integrations"))
 	pytest(t, e, env, absolute(t, "templates"))
-}
-
-// TestIntegrationTypes checks the types of the integrations against the real
-// packages.
-func TestIntegrationTypes(t *testing.T) {
-	for name, pins := range map[string]string{"zenml": "zenml", "airflow": "airflow"} {
-		t.Run(name, func(t *testing.T) {
-			ctx, p := testContext(t), ofMinor(t, 11, 12)
-			types, err := venvs.Pinned(ctx, p, "pins/types.txt")
-			require.NoError(t, err)
-			pinned, err := venvs.Pinned(ctx, p, filepath.Join("pins", pins+".txt"))
-			require.NoError(t, err)
-			dir := place(t)
-			env := append(os.Environ(), "MYPYPATH="+absolute(t, "../../python"))
-			output(t, env, dir, types.Python, "-m", "mypy", "--python-executable", pinned.Python, "--cache-dir", filepath.Join(dir, "cache"),
-				"--follow-imports=silent", "--ignore-missing-imports", "--disallow-untyped-defs", "--check-untyped-defs",
-				absolute(t, "../../integrations/"+name+"/stephost_"+name))
-		})
-	}
 }
 
 // integration installs the package of an integration, as it is in the checkout, and

@@ -74,6 +74,10 @@ def test_a_retry_is_another_attempt_of_the_same_run(dags: Any, world: Path) -> N
     assert [a["number"] for a in last_run()["attempts"]] == [1, 2]
 
 
+def test_bash_pattern(dags: Any) -> None:
+    assert run(dags["bash"]) == ("success", {"train": "success", "check": "success"})
+
+
 def start(dag: str, day: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).parent / "run.py"), dag, f"2026-01-0{day}"],

@@ -92,12 +92,12 @@ class StephostStepOperator(BaseStepOperator):
 
     def wait(self, step_run: "StepRunResponse") -> ExecutionStatus:
         """Follow the run with its log until its end."""
-        name = {"token": self._token(step_run), "operator": self.config.operator}
+        token = self._token(step_run)
         error: Optional[stephost.StepFailed] = None
         try:
             while True:
                 try:
-                    result = stephost.runs.attach(**name)
+                    result = stephost.runs.attach(token=token, operator=self.config.operator)
                 except stephost.StepDetached:
                     continue  # the one who drove it is gone
                 except stephost.StepFailed as e:

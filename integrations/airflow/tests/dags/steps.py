@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 import pendulum
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, task
+import stephost
 from stephost_airflow import StephostOperator
 
 PLACE = os.environ["PLACE"]
@@ -44,3 +46,15 @@ gated = one(
     pipeline_run="{{ ds }}",
 )
 left = one("left", f"echo $$ >> {PLACE}/witness; while [ ! -e {PLACE}/gate ]; do sleep 0.1; done", on_kill_do="leave", token="left/{{ ds }}")
+
+# The pattern of docs/orchestrators.md, for workers without the package.
+with DAG("bash", schedule=None, start_date=START, catchup=False) as bash:
+    BashOperator(
+        task_id="train",
+        bash_command="stephost launch --operator here --on-term detach --result-file $RESULT"
+        " --run-token '{{ dag.dag_id }}/{{ run_id }}/{{ ti.task_id }}' {{ '--again' if ti.try_number > 1 }}"
+        """ -- sh -c 'echo log; echo "::stephost value loss=0.125"' >&2;"""
+        " code=$?; cat $RESULT; exit $code",
+        env={"RESULT": PLACE + "/{{ ti.task_id }}.json", "PATH": os.path.dirname(stephost.binary()) + ":/usr/bin:/bin"},
+        append_env=True,
+    ) >> BashOperator(task_id="check", bash_command="""echo '{{ ti.xcom_pull(task_ids="train") }}' | grep '"loss":0.125'""")
