@@ -28,10 +28,16 @@ const (
 	// endSoon is how long a stream's orderly end waits for the news that the
 	// container has ended, before it is opened again.
 	endSoon = time.Second
-	// lastPause and lastReads: after the end of a container its log is read until
-	// it says nothing new.
-	lastPause = 100 * time.Millisecond
-	lastReads = 5
+	// A container is over when its process is, and the runtime may still be
+	// writing what was in the pipe then (64 KiB were seen to come late on a machine
+	// under load). So the log counts as read when it has not grown for a while:
+	// shortly, unless it ended in a flood.
+	quietSmall, quietFlood = 100 * time.Millisecond, 2 * time.Second
+	lookSmall, lookFlood   = 100 * time.Millisecond, 400 * time.Millisecond
+	// flood is half of what a pipe holds.
+	flood = 32 << 10
+	// lastMost bounds the reading of a log that a kubelet does not give.
+	lastMost = 5 * time.Second
 	// retryPause is between two attempts to open a log.
 	retryPause = 300 * time.Millisecond
 )
@@ -137,33 +143,41 @@ func (p *podLog) readLive(ctx context.Context) error {
 // stream in order when it has read the log of an ended container to its end, so
 // that is whole; any other end may have lost something.
 func (p *podLog) finish(ctx context.Context, whole bool) error {
-	for range lastReads {
+	grown, failing := time.Now(), time.Time{}
+	for {
 		n, err := p.reader.Read(ctx, false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		quiet, look := quietSmall, lookSmall
+		if p.reader.Ending() >= flood {
+			quiet, look = quietFlood, lookFlood
+		}
 		switch {
 		case err == nil && n == 0:
-			return p.logs.writer.End(p.source)
-		case err == nil:
-			whole = true
-			p.pause(ctx, lastPause)
-			continue
-		case notThere(err) || unreadable(err) && p.gone.Load():
-			if !whole {
-				if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: "the pod was deleted before its log was read to the end"}); err != nil {
-					return err
-				}
+			whole, failing = true, time.Time{}
+			if time.Since(grown) >= quiet {
+				return p.logs.writer.End(p.source)
 			}
-			return p.logs.writer.End(p.source)
-		case unreadable(err):
-			p.pause(ctx, retryPause)
-			continue
+		case err == nil:
+			whole, grown, failing = true, time.Now(), time.Time{}
+		case notThere(err):
+			return p.giveUp(whole, "the pod was deleted before its log was read to the end")
+		case !unreadable(err):
+			return asLogError(err)
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) > lastMost:
+			return p.giveUp(whole, "the kubelet does not give the log of the ended container")
 		}
-		return asLogError(err)
+		p.pause(ctx, look)
 	}
+}
+
+// giveUp ends a source whose log cannot be asked for any more.
+func (p *podLog) giveUp(whole bool, why string) error {
 	if !whole {
-		if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: "the kubelet does not give the log of the ended container"}); err != nil {
+		if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: why}); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,7 @@ type Reader struct {
 	Gap                 func(Gap) error
 
 	seam     seam
+	out      batch
 	resumed  bool
 	rotation rotation
 }
@@ -70,19 +71,23 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // Start takes the cursor of the last entry that arrived, "" for none. A cursor
 // of another pod is a gap: that pod's log cannot be read to its end any more.
 func (r *Reader) Start(last string) error {
-	r.seam = seam{cursor: cursor{pod: r.UID},
-		deliver: r.delivered,
-		gap:     func(g Gap) error { return wrap(r.Gap(g)) }}
+	r.out = batch{write: r.Write, gap: r.Gap, passed: r.passed}
+	r.seam = seam{cursor: cursor{pod: r.UID}, out: &r.out, restart: r.rotation.restart}
 	if last == "" {
 		return nil
 	}
 	c, ok := parseCursor(last)
 	if !ok || c.pod != r.UID {
-		return r.seam.gap(Gap{Reason: "the pod whose log was read before is gone"})
+		return r.out.mark(Gap{Reason: "the pod whose log was read before is gone"})
 	}
 	r.seam.cursor, r.resumed = c, true
 	return nil
 }
+
+// Ending is how many bytes the last one to two seconds of the log have, as far as
+// it was read. A log that ends in a flood may still be written when its container
+// is over.
+func (r *Reader) Ending() int64 { return r.seam.rate.now + r.seam.rate.last }
 
 // Read makes one request and reads it to its end; nil = the server ended it in
 // order. With follow that is when the container is over.
@@ -122,11 +127,14 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 			if err := split.write(data, r.seam.take); err != nil {
 				return r.rotation.delivered - before, err
 			}
+			if err := r.out.flush(); err != nil {
+				return r.rotation.delivered - before, err
+			}
 			idle.Reset(quiet)
 		case <-idle.C:
 			// A seam that holds lines and waits for more would hold them for ever.
 			if len(r.seam.held) > 0 {
-				if err := r.seam.settle(); err != nil {
+				if err := r.settle(); err != nil {
 					return r.rotation.delivered - before, err
 				}
 			}
@@ -142,22 +150,31 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 
 // end settles a read whose stream is over.
 func (r *Reader) end(split *splitter, err error, before int64) (int64, error) {
-	if e := split.end(err != nil, r.seam.take); e != nil {
-		return r.rotation.delivered - before, e
-	}
-	if err == nil {
-		err = r.seam.settle()
+	e := split.end(err != nil, r.seam.take)
+	switch {
+	case e != nil:
+		err = e
+	case err == nil:
+		err = r.settle()
+	default:
+		if e := r.out.flush(); e != nil {
+			err = e
+		}
 	}
 	return r.rotation.delivered - before, err
 }
 
-// delivered hands on an entry.
-func (r *Reader) delivered(e Entry, p piece) error {
-	if err := r.Write(e); err != nil {
-		return &WriteError{Err: err}
+func (r *Reader) settle() error {
+	if err := r.seam.settle(); err != nil {
+		return err
 	}
+	return r.out.flush()
+}
+
+// passed is told each piece that was delivered.
+func (r *Reader) passed(p piece) error {
 	r.resumed = true
-	return r.rotation.passed(p, r.seam.gap)
+	return r.rotation.passed(p, r.out.mark)
 }
 
 // look reads the beginning of the newest file.
@@ -178,7 +195,7 @@ func (r *Reader) look(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return r.rotation.looked(start, r.seam.gap)
+	return r.rotation.looked(start, r.out.mark)
 }
 
 // pump reads stream into chunks. The last error, nil at an orderly end, is in
@@ -211,11 +228,4 @@ func pump(ctx context.Context, stream io.Reader) (chunks <-chan []byte, ended <-
 		}
 	}()
 	return out, end
-}
-
-func wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &WriteError{Err: err}
 }

@@ -31,6 +31,11 @@ type rotation struct {
 	pending   []int64
 }
 
+// restart forgets the files: a gap was marked, and the next one begins.
+func (r *rotation) restart() {
+	*r = rotation{delivered: r.delivered, lookedAt: r.lookedAt}
+}
+
 // due tells whether the file should be looked at.
 func (r *rotation) due() bool { return r.delivered-r.lookedAt >= probeBytes || len(r.pending) > 0 }
 

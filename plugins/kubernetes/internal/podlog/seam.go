@@ -22,8 +22,10 @@ type seam struct {
 	number  int // of the line that is being read, among those of its time
 	held    []heldLine
 	heldLen int
-	deliver func(Entry, piece) error
-	gap     func(Gap) error
+	rate    rate
+	out     *batch
+	// restart is called where the log goes on behind a gap.
+	restart func()
 }
 
 // heldLine is a line that may have been delivered before.
@@ -44,6 +46,7 @@ func (s *seam) seek(on bool) { s.seeking, s.held, s.heldLen = on, nil, 0 }
 
 // take takes one piece.
 func (s *seam) take(p piece) error {
+	s.rate.add(p)
 	if p.first && !p.orphan {
 		s.number = s.counter.count(p.time.UnixNano())
 	}
@@ -123,7 +126,8 @@ func (s *seam) settle() error {
 func (s *seam) lost() error {
 	held := s.held
 	s.seek(false)
-	if err := s.gap(Gap{Reason: "the last line before a break is not in the log any more: the kubelet keeps only the newest file of a rotated log"}); err != nil {
+	s.restart()
+	if err := s.out.mark(Gap{Reason: "the last line before a break is not in the log any more: the kubelet keeps only the newest file of a rotated log"}); err != nil {
 		return err
 	}
 	for _, h := range held {
@@ -141,6 +145,32 @@ func (s *seam) pass(p piece) error {
 		// Without a time of its own it takes the place of the cursor's line.
 		p.time = s.cursor.at()
 	}
+	if err := s.out.passed(p); err != nil {
+		return err
+	}
+	if !s.out.takes(p) {
+		if err := s.out.flush(); err != nil {
+			return err
+		}
+	}
 	s.cursor.advance(p, s.number)
-	return s.deliver(Entry{Time: p.time, Data: p.data, Cursor: s.cursor.String(), Partial: !p.last}, p)
+	return s.out.add(p, &s.cursor)
+}
+
+// rate counts the bytes of the last one to two seconds of a log, by its own
+// times.
+type rate struct {
+	begun     int64 // of the present second
+	now, last int64 // bytes of it, and of the one before
+}
+
+func (r *rate) add(p piece) {
+	t := p.time.UnixNano()
+	switch passed := t - r.begun; {
+	case passed >= 2*int64(time.Second):
+		r.begun, r.now, r.last = t, 0, 0
+	case passed >= int64(time.Second):
+		r.begun, r.now, r.last = t, 0, r.now
+	}
+	r.now += int64(len(p.data))
 }
