@@ -18,16 +18,25 @@ const (
 	// overlap is how far a list call looks back behind the latest change that is
 	// known: changes of the same moment may be listed one after the other.
 	overlap = time.Minute
+	// askAlone is how many newcomers are asked for one by one: beyond it one list
+	// call is cheaper.
+	askAlone = 3
+	// herdPages bounds the list call for newcomers: behind 2,000 younger jobs of
+	// others they are asked for one by one.
+	herdPages = 20
 	// pageSize is the most that ListTrainingJobs gives.
 	pageSize = 100
 )
 
-// remembered is a job's last Describe.
+// remembered is what is known of a job that is not over.
 type remembered struct {
 	secondary types.SecondaryStatus
 	modified  time.Time
 	created   time.Time
 	status    pluginsdk.Status
+	// brief: from a list, which has neither messages nor transitions. It is asked
+	// for alone when the budget has room.
+	brief bool
 }
 
 // remember keeps what a Describe told, while the job is not over.
@@ -39,15 +48,21 @@ func (cl *client) remember(name string, d *api.DescribeTrainingJobOutput, s plug
 		delete(w.jobs, name)
 		return
 	}
+	w.put(name, remembered{secondary: d.SecondaryStatus, modified: aws.ToTime(d.LastModifiedTime), created: aws.ToTime(d.CreationTime), status: s})
+}
+
+// put is called with mu held.
+func (w *watched) put(name string, r remembered) {
 	if w.jobs == nil {
 		w.jobs = map[string]remembered{}
 	}
-	w.jobs[name] = remembered{secondary: d.SecondaryStatus, modified: aws.ToTime(d.LastModifiedTime), created: aws.ToTime(d.CreationTime), status: s}
+	w.jobs[name] = r
 }
 
 // StatusBatch follows all runs with list calls: one about the jobs that changed,
 // whose number does not depend on how many are watched, and now and then one
-// about all. A job that is new here, or changed, is asked for alone.
+// about all. A job that is over is asked for alone; one that is new here or
+// changed is, too, as long as the budget has room.
 func (g *sagemaker) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Handle) ([]pluginsdk.StatusResult, error) {
 	cl, err := g.open(ctx, c)
 	if err != nil {
@@ -66,17 +81,47 @@ func (g *sagemaker) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Ha
 	w := &cl.watched
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	// A part of the budget is for the ends of jobs.
+	room := int(cl.states.Tokens() / 2)
 	results := make([]pluginsdk.StatusResult, len(hs))
 	for i, name := range names {
 		known, ok := w.jobs[name]
-		if !ok || listed.changed(name, known) {
+		now, isListed := listed.jobs[name]
+		changed := isListed && (!ok || now.SecondaryStatus != known.secondary || aws.ToTime(now.LastModifiedTime).After(known.modified))
+		switch {
+		case isListed && mustAsk(now), !isListed && (!ok || listed.all):
 			results[i].Err = pluginsdk.ErrAskSingly
 			continue
+		case (changed || known.brief) && room > 0:
+			room--
+			results[i].Err = pluginsdk.ErrAskSingly
+			continue
+		case changed:
+			known = brief(now)
+			w.put(name, known)
 		}
 		results[i].Status = known.status
 		results[i].Status.ObservedAt = w.listed
 	}
 	return results, nil
+}
+
+// mustAsk tells whether a list does not say enough: about an end, and about a
+// start that SageMaker made by itself.
+func mustAsk(j types.TrainingJobSummary) bool {
+	switch j.SecondaryStatus {
+	case types.SecondaryStatusInterrupted, types.SecondaryStatusRestarting:
+		return true
+	}
+	return j.TrainingJobStatus != types.TrainingJobStatusInProgress && j.TrainingJobStatus != types.TrainingJobStatusStopping
+}
+
+// brief is what a list tells of a job.
+func brief(j types.TrainingJobSummary) remembered {
+	return remembered{
+		secondary: j.SecondaryStatus, modified: aws.ToTime(j.LastModifiedTime), created: aws.ToTime(j.CreationTime), brief: true,
+		status: statusOf(&api.DescribeTrainingJobOutput{TrainingJobStatus: j.TrainingJobStatus, SecondaryStatus: j.SecondaryStatus}),
+	}
 }
 
 // listing is the answer of one list call.
@@ -86,45 +131,57 @@ type listing struct {
 	all bool
 }
 
-func (l listing) changed(name string, known remembered) bool {
-	now, ok := l.jobs[name]
-	if !ok {
-		return l.all
-	}
-	return now.SecondaryStatus != known.secondary || aws.ToTime(now.LastModifiedTime).After(known.modified)
-}
-
 // list makes the list call when it is time, else it has nothing new to tell.
 func (cl *client) list(ctx context.Context, names []string) (listing, error) {
 	w := &cl.watched
 	w.mu.Lock()
-	known := 0
+	var unknown int
 	oldest := time.Time{}
 	for _, name := range names {
-		if r, ok := w.jobs[name]; ok {
-			known++
-			if oldest.IsZero() || r.created.Before(oldest) {
-				oldest = r.created
-			}
+		r, ok := w.jobs[name]
+		if !ok {
+			unknown++
+		} else if oldest.IsZero() || r.created.Before(oldest) {
+			oldest = r.created
 		}
 	}
-	// Nobody here has ever been asked for, or it is too early.
-	early := time.Since(w.listed) < listEvery(cl.config.MaxCallsPerMinute)
+	wait := listEvery(cl.config.MaxCallsPerMinute) - time.Since(w.listed)
 	sweep := time.Since(w.swept) >= sweepEvery || w.newest.IsZero()
 	newest := w.newest
 	w.mu.Unlock()
-	if known == 0 || early {
+	herd := unknown > askAlone
+	if !herd && (unknown == len(names) || wait > 0) {
 		return listing{}, nil
 	}
+	if wait > 0 { // many newcomers: one list call is cheaper than a question for each
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return listing{}, ctx.Err()
+		}
+	}
 	in := &api.ListTrainingJobsInput{NameContains: aws.String(namePrefix), MaxResults: aws.Int32(pageSize), SortBy: types.SortByCreationTime, SortOrder: types.SortOrderDescending}
-	if sweep {
+	switch {
+	case herd: // when they were made is not known: the newest first
+		sweep = false
+	case sweep:
 		in.CreationTimeAfter = aws.Time(oldest.Add(-overlap))
-	} else {
+	default:
 		in.LastModifiedTimeAfter = aws.Time(newest.Add(-overlap))
 	}
 	begun := time.Now()
 	out := listing{jobs: map[string]types.TrainingJobSummary{}, all: sweep}
-	for page := api.NewListTrainingJobsPaginator(cl.api, in); page.HasMorePages(); {
+	missing := map[string]bool{}
+	for _, name := range names {
+		missing[name] = true
+	}
+	pages := 0
+	for page := api.NewListTrainingJobsPaginator(cl.api, in); page.HasMorePages(); pages++ {
+		if herd && (len(missing) == 0 || pages == herdPages) {
+			break
+		}
 		if err := cl.spend(ctx); err != nil {
 			return listing{}, err
 		}
@@ -133,7 +190,9 @@ func (cl *client) list(ctx context.Context, names []string) (listing, error) {
 			return listing{}, cl.ask(err)
 		}
 		for _, j := range answer.TrainingJobSummaries {
-			out.jobs[aws.ToString(j.TrainingJobName)] = j
+			name := aws.ToString(j.TrainingJobName)
+			out.jobs[name] = j
+			delete(missing, name)
 			if m := aws.ToTime(j.LastModifiedTime); m.After(newest) {
 				newest = m
 			}

@@ -188,7 +188,7 @@ func (b *built) resources(_ place, s *pluginsdk.Step) error {
 		if err := pluginsdk.RequireShim(s, "nodes > 1"); err != nil && s.Environment.Image != nil {
 			return err
 		}
-		b.note("nodes %d -> STEPHOST_NODE_RANK and its kin are set in each node", count)
+		b.note("nodes %d -> STEPHOST_RANK, STEPHOST_WORLD_SIZE and those of torchrun are set in each node", count)
 	}
 	return nil
 }

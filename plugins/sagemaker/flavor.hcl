@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 23832 sha256:00c9f7fd5863a8208013b21f12c3543862da46b61530430793505796b438ae07
+#!stephost flavor manifest v1 23854 sha256:0ee2cf89f627164c85e30c49e79c2be9441d5e09fcb3b221dfa065dab8cf4035
 # The manifest of the flavor `sagemaker`. After a change: stephost flavor stamp flavor.hcl
 flavor "sagemaker" {
   version      = "0.1.0"
@@ -132,7 +132,7 @@ flavor "sagemaker" {
 
   config "max_calls_per_minute" {
     type        = number
-    default     = 120
+    default     = 300
     min         = 6
     max         = 100000
     description = "Most calls per minute about the state of jobs that one stephost process makes in an account and region, however many runs it follows. Quotas count per account."
@@ -158,7 +158,7 @@ flavor "sagemaker" {
     }
     validation {
       condition     = value == null || can(regex("^ml\\.(m5|c5|r5|m6i|c6i|r6i|m7i|c7i|r7i|m8i|c8i|r8i|c5n|r5d|m7i-flex|c7i-flex|m8i-flex|c8i-flex|r8i-flex|m4|c4|t3|g4dn|g5|g6|g6e|g7|g7e|p3|p3dn|p4d|p4de|p5|p5e|p5en|p6-b200|p6-b300|p2|trn1|trn1n|trn2)\\.", value))
-      error_message = "${value} is of a family that SageMaker did not have for training in 2026-11; did you mean one of %{ for f in ["m5", "c5", "r5", "m6i", "c6i", "r6i", "m7i", "c7i", "r7i", "m8i", "c8i", "r8i", "c5n", "r5d", "m7i-flex", "c7i-flex", "m8i-flex", "c8i-flex", "r8i-flex", "m4", "c4", "t3", "g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p2", "trn1", "trn1n", "trn2"] }%{ if substr(f, 0, 1) == substr(value, 3, 1) }ml.${f} %{ endif }%{ endfor }?"
+      error_message = "the family of ${value} is none that SageMaker had for training in 2026-11${join("", [for i, f in [for f in ["m5", "c5", "r5", "m6i", "c6i", "r6i", "m7i", "c7i", "r7i", "m8i", "c8i", "r8i", "c5n", "r5d", "m7i-flex", "c7i-flex", "m8i-flex", "c8i-flex", "r8i-flex", "m4", "c4", "t3", "g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p2", "trn1", "trn1n", "trn2"] : f if substr(f, 0, 1) == substr(value, 3, 1)] : i == 0 ? "; did you mean ml.${f}" : " or ml.${f}"])}"
       severity      = "warning"
     }
   }

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/test/cloudfake"
 )
 
@@ -227,6 +229,12 @@ func (s *Server) start(j *job) ([]*node, error) {
 				v = ml + strings.TrimPrefix(v, "/opt/ml")
 			}
 			env[k] = v
+		}
+		if env[pluginsdk.ShimRankFrom] != "" {
+			// There is no /opt/ml/input/config here for the shim to read: the same
+			// facts go another way.
+			env[pluginsdk.ShimRankFrom], env["MASTER_ADDR"] = pluginsdk.ShimRankAzureML, "127.0.0.1"
+			env["WORLD_SIZE"], env["NODE_RANK"] = strconv.Itoa(int(aws.ToInt32(j.request.ResourceConfig.InstanceCount))), strconv.Itoa(i)
 		}
 		p, err := s.runner.Start(dir, cloudfake.Command{Argv: argv, Env: env})
 		if err != nil {

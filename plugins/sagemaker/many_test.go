@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
+	"github.com/stephost/stephost/test/cloudfake"
+)
+
+// perMinute is the budget of these tests: that of a default operator, ten times
+// as fast.
+const perMinute = 3000
+
+// asked watches n waiting jobs, and counts the questions about them from when
+// all were answered for the first time, until enough went by to tell.
+func asked(t *testing.T, n int, during time.Duration) (lists, describes int) {
+	c := newCloud(t)
+	operator := c.operator()
+	operator["max_calls_per_minute"] = perMinute
+	h := newHarnessOf(t, c, operator)
+	require.NoError(t, h.AddLife(h.ctx(), cloudfake.LifeRule{Life: cloudfake.Life{QueuedMS: 600_000}}))
+	var streams []grpc.ServerStreamingClient[operatorv1.WatchResponse]
+	for i := range n {
+		s := h.step(fmt.Sprintf("many-%d", i), "true")
+		stream, err := h.client.Watch(h.ctx(), &operatorv1.WatchRequest{Target: h.target, Handle: h.accepted(s), Key: s.Key, HeartbeatInterval: durationpb.New(time.Second)})
+		require.NoError(t, err)
+		streams = append(streams, stream)
+	}
+	for _, s := range streams {
+		e, err := s.Recv()
+		require.NoError(t, err)
+		require.Equal(t, operatorv1.Phase_PHASE_PROVISIONING, e.GetStatus().GetPhase(), "%v", e)
+	}
+	count := func() (int, int) {
+		calls, err := h.Calls(h.ctx())
+		require.NoError(t, err)
+		return calls["ListTrainingJobs"] + calls["Search"], calls["DescribeTrainingJob"]
+	}
+	var before, beforeD int
+	require.Eventually(t, func() bool { // every job was asked for alone once
+		before, beforeD = count()
+		return beforeD >= n
+	}, hang, 10*time.Millisecond)
+	end := time.Now().Add(during)
+	require.Eventually(t, func() bool { return time.Now().After(end) }, hang, 10*time.Millisecond)
+	l, d := count()
+	return l - before, d - beforeD
+}
+
+// TestQuestionsDoNotGrowWithRuns: 500 runs that nothing happens to cost what a
+// few cost, beyond the pages of the lists.
+func TestQuestionsDoNotGrowWithRuns(t *testing.T) {
+	const during = 3 * time.Second
+	fewLists, fewDescribes := asked(t, 5, during)
+	manyLists, manyDescribes := asked(t, 500, during)
+	t.Logf("questions in %s: 5 runs: %d lists, %d describes; 500 runs: %d lists, %d describes", during, fewLists, fewDescribes, manyLists, manyDescribes)
+	assert.LessOrEqual(t, manyDescribes, fewDescribes+5, "nobody is asked for alone while nothing changes")
+	// 500 jobs are five pages at a sweep.
+	assert.LessOrEqual(t, manyLists, fewLists*2+10)
+}
