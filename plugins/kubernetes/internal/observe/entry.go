@@ -18,7 +18,7 @@ type entry struct {
 	at          time.Time
 	job         *batchv1.Job
 	pods        map[types.UID]*corev1.Pod
-	// seen is the highest version of each object that an event told, and gone
+	// seen is the highest version of each object that was told, and gone
 	// says that the object was deleted at that version: an older list must not
 	// bring it back.
 	seen map[types.UID]uint64
@@ -84,9 +84,15 @@ func (e *entry) listed(job *batchv1.Job, jobsAt string, pods []*corev1.Pod, pods
 	e.read, e.at = true, now
 }
 
-// newer tells whether a listed object is at least as new as what events told.
+// newer tells whether a listed object is at least as new as what is known, and
+// remembers its version: an event may come later and be older.
 func (e *entry) newer(o metav1.Object) bool {
-	return !e.gone[o.GetUID()] && version(o.GetResourceVersion()) >= e.seen[o.GetUID()]
+	v, uid := version(o.GetResourceVersion()), o.GetUID()
+	if e.gone[uid] || v < e.seen[uid] {
+		return false
+	}
+	e.seen[uid] = v
+	return true
 }
 
 // version makes a number of a resource version. They are comparable by contract
