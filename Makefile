@@ -56,7 +56,7 @@ wheel: $(SHIMS)
 	  export GOOS=$${t%/*} GOARCH=$${t#*/}; out=$(CURDIR)/$(BIN)/wheel/$$GOOS-$$GOARCH; mkdir -p $$out; \
 	  cp -r $(BIN)/shim $$out; $(BUILD) -o $$out/stephost ./cmd/stephost; \
 	  for p in local $(WHEEL_FLAVORS); do (cd plugins/$$p && $(BUILD) -o $$out/plugins/stephost-flavor-$$p .); done; \
-	  python3 python/wheel/build.py --dist dist --bin $$out --platform $$t $(addprefix --flavor ,$(WHEEL_FLAVORS)); \
+	  python3 python/wheel/build.py --dist dist --bin $$out --platform $$t --integrations $(addprefix --flavor ,$(WHEEL_FLAVORS)); \
 	done
 
 demo: build

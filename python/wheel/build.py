@@ -1,10 +1,10 @@
-"""Build the wheels: `stephost` (package, program, local flavor, shim) and
-`stephost-flavor-NAME` (one flavor each).
+"""Build the wheels: `stephost` (package, program, local flavor, shim),
+`stephost-flavor-NAME` (one flavor each) and `stephost-NAME` (integrations).
 
     python3 python/wheel/build.py --dist dist                      # this platform, from bin/
     python3 python/wheel/build.py --dist dist --platform linux/arm64 --bin build/linux-arm64 --flavor kubernetes
 
-Needs the standard library alone. Invariants:
+Needs the standard library of Python 3.11 alone. Invariants:
 
   - the program is a script of the wheel, so that `stephost` on PATH is the program
     itself: no Python starts before it;
@@ -28,6 +28,7 @@ import platform
 import stat
 import sys
 import time
+import tomllib
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -61,8 +62,9 @@ class Wheel:
         self.file = f"{self.stem}-py3-none-{'.'.join(tags)}.whl"
         self.files: dict[str, tuple[bytes, bool]] = {}
         lines = "".join(f"Tag: py3-none-{t}\n" for t in tags)
+        pure = str(tags == ["any"]).lower()
         self.add(f"{self.info}/METADATA", metadata.encode())
-        self.add(f"{self.info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: stephost\nRoot-Is-Purelib: false\n{lines}".encode())
+        self.add(f"{self.info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: stephost\nRoot-Is-Purelib: {pure}\n{lines}".encode())
         self.add(f"{self.info}/licenses/LICENSE", (ROOT / "LICENSE").read_bytes())
 
     def add(self, name: str, content: bytes, executable: bool = False) -> None:
@@ -70,6 +72,11 @@ class Wheel:
 
     def program(self, name: str, path: pathlib.Path) -> None:
         self.add(f"{self.data}/{name}", path.read_bytes(), executable=True)
+
+    def package(self, path: pathlib.Path) -> None:
+        for file in sorted(path.rglob("*")):
+            if file.suffix == ".py" or file.name == "py.typed":
+                self.add(f"{path.name}/{file.relative_to(path).as_posix()}", file.read_bytes())
 
     def write(self, to: pathlib.Path) -> pathlib.Path:
         record = f"{self.info}/RECORD"
@@ -97,7 +104,9 @@ class Wheel:
         return path
 
 
-def metadata(name: str, version: str, summary: str, text: str, requires: list[str], typed: bool) -> str:
+def metadata(
+    name: str, version: str, summary: str, text: str, requires: list[str], typed: bool, python: str = REQUIRES_PYTHON
+) -> str:
     out = [
         "Metadata-Version: 2.4",
         f"Name: {name}",
@@ -109,7 +118,7 @@ def metadata(name: str, version: str, summary: str, text: str, requires: list[st
         "Classifier: Intended Audience :: Science/Research",
         "Classifier: Programming Language :: Python :: 3",
         *(["Classifier: Typing :: Typed"] if typed else []),
-        f"Requires-Python: {REQUIRES_PYTHON}",
+        f"Requires-Python: {python}",
         *[f"Requires-Dist: {r}" for r in requires],
         "Description-Content-Type: text/markdown",
     ]
@@ -120,9 +129,7 @@ def stephost_wheel(version: str, target: str, programs: pathlib.Path) -> Wheel:
     text = (ROOT / "python" / "wheel" / "README.md").read_text(encoding="utf-8")
     summary = "Run one step of a machine-learning pipeline somewhere better suited."
     w = Wheel("stephost", version, TAGS[target], metadata("stephost", version, summary, text, [], True))
-    for path in sorted(PACKAGE.rglob("*")):
-        if path.suffix == ".py" or path.name == "py.typed":
-            w.add(f"stephost/{path.relative_to(PACKAGE).as_posix()}", path.read_bytes())
+    w.package(PACKAGE)
     w.program("scripts/stephost", programs / "stephost")
     w.program("data/libexec/stephost/plugins/stephost-flavor-local", programs / "plugins" / "stephost-flavor-local")
     for shim in sorted((programs / "shim").glob("stephost-init-*")):
@@ -138,18 +145,31 @@ def flavor_wheel(flavor: str, version: str, target: str, programs: pathlib.Path)
     return w
 
 
+def integration_wheel(path: pathlib.Path) -> Wheel:
+    """A package of integrations/, as its pyproject.toml describes it."""
+    p = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name, version, summary = p["name"], p["version"], p["description"]
+    text = f"{summary}\n\nSee docs/orchestrators.md in the repository of stephost.\n"
+    w = Wheel(name, version, ["any"], metadata(name, version, summary, text, p["dependencies"], True, p["requires-python"]))
+    w.package(path / name.replace("-", "_"))
+    return w
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     p.add_argument("--dist", type=pathlib.Path, required=True, help="directory for the wheels")
     p.add_argument("--bin", type=pathlib.Path, default=ROOT / "bin", help="directory with stephost, plugins/ and shim/")
     p.add_argument("--platform", default=here(), choices=sorted(TAGS))
     p.add_argument("--flavor", action="append", default=[], help="make the wheel of this flavor too")
+    p.add_argument("--integrations", action="store_true", help="make the wheels of integrations/ too")
     p.add_argument("--only-flavors", action="store_true", help="leave out the wheel of stephost itself")
     a = p.parse_args()
     version = (ROOT / "VERSION").read_text().strip()
     a.dist.mkdir(parents=True, exist_ok=True)
     wheels = [] if a.only_flavors else [stephost_wheel(version, a.platform, a.bin)]
     wheels += [flavor_wheel(f, version, a.platform, a.bin) for f in a.flavor]
+    if a.integrations:
+        wheels += [integration_wheel(f.parent) for f in sorted((ROOT / "integrations").glob("*/pyproject.toml"))]
     for w in wheels:
         print(w.write(a.dist))
 

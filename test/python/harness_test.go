@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +21,9 @@ import (
 	"github.com/stephost/stephost/test/python/venvs"
 )
 
-// hang ends what does not come back: a cold installation of Airflow is in it.
-const hang = 8 * time.Minute
+// hang ends what does not come back. The pipelines of ZenML take minutes beside a
+// busy `make test`.
+const hang = 15 * time.Minute
 
 // programs is where this process's programs and wheels lie.
 var programs string
@@ -73,28 +75,36 @@ var built = sync.OnceValues(func() ([]string, error) {
 })
 
 func makeWheels(ctx context.Context, root, bin, dist string) error {
-	out, err := exec.CommandContext(ctx, "python3", filepath.Join(root, "python", "wheel", "build.py"),
-		"--bin", bin, "--dist", dist, "--flavor", "hello").CombinedOutput()
+	all, err := venvs.Find(ctx)
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, all[len(all)-1].Path, filepath.Join(root, "python", "wheel", "build.py"),
+		"--bin", bin, "--dist", dist, "--flavor", "hello", "--integrations").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build.py: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// wheels are the built ones; only stephost's with alone.
-func wheels(t *testing.T, alone bool) []string {
+// wheels are the built ones: those of the names, or all.
+func wheels(t *testing.T, names ...string) []string {
 	t.Helper()
 	all, err := built()
 	require.NoError(t, err)
-	require.Len(t, all, 2)
-	if alone {
-		for _, w := range all {
-			if strings.HasPrefix(filepath.Base(w), "stephost-") {
-				return []string{w}
-			}
+	require.Len(t, all, 4)
+	if len(names) == 0 {
+		return all
+	}
+	var some []string
+	for _, w := range all {
+		name, _, _ := strings.Cut(filepath.Base(w), "-")
+		if slices.Contains(names, name) {
+			some = append(some, w)
 		}
 	}
-	return all
+	require.Len(t, some, len(names))
+	return some
 }
 
 func pythons(t *testing.T) []venvs.Python {
@@ -126,8 +136,8 @@ func place(t *testing.T) string {
 	return dir
 }
 
-// installed is an environment with stephost's wheels that sees pinned packages.
-func installed(t *testing.T, p venvs.Python, alone bool, pins ...string) venvs.Env {
+// installed is an environment with wheels that sees pinned packages.
+func installed(t *testing.T, p venvs.Python, wheels []string, pins ...string) venvs.Env {
 	t.Helper()
 	ctx := testContext(t)
 	var pinned []venvs.Env
@@ -136,7 +146,7 @@ func installed(t *testing.T, p venvs.Python, alone bool, pins ...string) venvs.E
 		require.NoError(t, err)
 		pinned = append(pinned, e)
 	}
-	e, err := venvs.Fresh(ctx, p, filepath.Join(place(t), "venv"), wheels(t, alone), pinned...)
+	e, err := venvs.Fresh(ctx, p, filepath.Join(place(t), "venv"), wheels, pinned...)
 	require.NoError(t, err)
 	return e
 }

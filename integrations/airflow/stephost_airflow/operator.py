@@ -13,16 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
-try:
-    from airflow.sdk import BaseOperator
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
-except ImportError:  # Airflow 2, and 3 before those exceptions moved
-    from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import BaseOperator
 
-    try:
-        from airflow.sdk import BaseOperator
-    except ImportError:
-        from airflow.models import BaseOperator
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:  # before they moved
+    from airflow.exceptions import AirflowException, AirflowFailException
 
 import stephost
 

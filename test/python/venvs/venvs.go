@@ -138,9 +138,9 @@ func Fresh(ctx context.Context, p Python, dir string, wheels []string, pinned ..
 		return e, err
 	}
 	if len(wheels) > 0 {
-		args := append([]string{p.Path, "-m", "pip", "--python", e.Python, "install", "--quiet", "--disable-pip-version-check", "--no-index"}, wheels...)
+		args := append([]string{p.Path, "-m", "pip", "--python", e.Python, "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"}, wheels...)
 		if uv, err := exec.LookPath("uv"); err == nil {
-			args = append([]string{uv, "pip", "install", "--quiet", "--offline", "--python", e.Python}, wheels...)
+			args = append([]string{uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", e.Python}, wheels...)
 		}
 		if _, err := run(ctx, args...); err != nil {
 			return e, err
@@ -151,11 +151,6 @@ func Fresh(ctx context.Context, p Python, dir string, wheels []string, pinned ..
 		fmt.Fprintf(&lines, "import site; site.addsitedir(%q)\n", o.site)
 	}
 	return e, os.WriteFile(filepath.Join(e.site, "pinned.pth"), []byte(lines.String()), 0o600)
-}
-
-// Link makes what lies in a directory importable, as an editable installation does.
-func (e Env) Link(dir string) error {
-	return os.WriteFile(filepath.Join(e.site, "linked-"+filepath.Base(dir)+".pth"), []byte(dir+"\n"), 0o600)
 }
 
 func at(ctx context.Context, dir string) (Env, error) {
