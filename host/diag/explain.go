@@ -91,6 +91,12 @@ func (s *Sources) explain(d *hcl.Diagnostic) *hcl.Diagnostic {
 			return rewrite("A number with a unit must be in quotes", "Write \""+number+unit+"\".")
 		}
 	case "Unsupported argument":
+		switch subject {
+		case "apt", "apt_packages", "apk", "yum", "dnf", "conda", "conda_packages", "system_packages":
+			return rewrite("System packages cannot be added to an image",
+				"stephost writes layers and runs nothing in them, so there is nobody to install "+subject+". "+
+					"Use a base_image that has the packages, or dockerfile = \"Dockerfile\" with a RUN line of your own.")
+		}
 		if block, ok := after(d.Detail, "Did you mean to define a block of type "); ok {
 			name := strings.Trim(block, `"?`)
 			return rewrite("\""+name+"\" is a block", "Write it without an equals sign:\n  "+name+" {\n    ...\n  }")

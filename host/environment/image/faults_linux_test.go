@@ -36,16 +36,6 @@ func times(n int, match func(*http.Request) bool, fault http.HandlerFunc) func(h
 	}
 }
 
-func answer(code int, header ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		for i := 0; i < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(code)
-		fmt.Fprintf(w, `{"errors":[{"code":"FAULT","message":"by the test"}]}`)
-	}
-}
-
 // drop breaks the connection after some bytes of the body.
 func drop(after int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

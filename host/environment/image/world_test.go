@@ -207,13 +207,12 @@ func untar(t testing.TB, l v1.Layer) []tarFile {
 
 // world is a registry with a base, a project and a cache.
 type world struct {
-	t           testing.TB
-	s           *server
-	dir, app    string
-	request     Request
-	said        []string
-	saidMu      sync.Mutex
-	layersOfOwn int
+	t        testing.TB
+	s        *server
+	dir, app string
+	request  Request
+	said     []string
+	saidMu   sync.Mutex
 }
 
 func newWorld(t testing.TB) *world {
@@ -271,4 +270,15 @@ func states(res *Result) string {
 		fmt.Fprintf(&b, "%s:%s ", l.Kind, l.State)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// answer is a fault: a code, and headers.
+func answer(code int, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"errors":[{"code":"FAULT","message":"by the test"}]}`)
+	}
 }
