@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -44,7 +43,6 @@ func drop(after int64) http.HandlerFunc {
 	}
 }
 
-func any1(*http.Request) bool      { return true }
 func patches(r *http.Request) bool { return r.Method == http.MethodPatch }
 func method(m string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return r.Method == m }

@@ -282,3 +282,5 @@ func answer(code int, header ...string) http.HandlerFunc {
 		fmt.Fprintf(w, `{"errors":[{"code":"FAULT","message":"by the test"}]}`)
 	}
 }
+
+func any1(*http.Request) bool { return true }
