@@ -19,6 +19,7 @@ type dist struct {
 	tags     []string
 	record   [][]string
 	requires []string          // normalised names, without those of extras
+	extras   []string          // names of which an extra is required
 	scripts  map[string]string // entry points: name -> "module:attribute"
 	// direct: a line named its place. fromWheel: that place is a wheel.
 	direct, fromWheel bool
@@ -73,6 +74,9 @@ func readDist(site, info string) (*dist, error) {
 			for _, r := range value {
 				if !strings.Contains(strings.ReplaceAll(r, " ", ""), "extra==") {
 					d.requires = append(d.requires, bareName(r))
+					if withExtra(r) {
+						d.extras = append(d.extras, bareName(r))
+					}
 				}
 			}
 		}
@@ -185,4 +189,10 @@ func (d *dist) remove(site string) error {
 		}
 	}
 	return os.RemoveAll(filepath.Join(site, d.info))
+}
+
+// withExtra: "uvicorn[standard]>=0.30".
+func withExtra(requirement string) bool {
+	name := leadingName().FindString(requirement)
+	return name != "" && strings.HasPrefix(strings.TrimSpace(requirement[len(name):]), "[")
 }

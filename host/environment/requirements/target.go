@@ -146,6 +146,9 @@ type targetBuild struct {
 	telling []string
 	// yields are the base's packages that may be hidden.
 	yields map[string]bool
+	// real are the base's packages that the index describes, for the sake of an
+	// extra; unread those of which it does not have that version.
+	real, unread map[string]bool
 	// files are what the installer reads.
 	requirementsFile, constraintsFile string
 }
@@ -185,7 +188,7 @@ func newTargetBuild(ctx context.Context, r TargetRequest) (*targetBuild, error) 
 		return nil, err
 	}
 	in := chooseInstaller(env)
-	t := &targetBuild{request: r, dir: filepath.Join(cache, "packages"), uv: in.path, why: in.why, telling: p.telling, yields: map[string]bool{},
+	t := &targetBuild{request: r, dir: filepath.Join(cache, "packages"), uv: in.path, why: in.why, telling: p.telling, yields: map[string]bool{}, real: map[string]bool{}, unread: map[string]bool{},
 		workshop: workshop{tool: in.name, environ: env, items: p.items, constraints: p.constraints, projects: p.projects,
 			neverCopy: never, store: store, progress: r.Progress, logger: r.Logger,
 			redactor: newRedactor(env, secretLines(p.items, p.constraints)...)}}

@@ -41,7 +41,34 @@ func (t *targetBuild) pins() []item {
 	return list
 }
 
-// stub is what stands for a package of the base while an installer works: its
+// stubbed says whether the installer gets a stand-in for a package of the base.
+// One of which an extra is asked for is taken from the index, for the index alone
+// says what the extra needs; it stays out of the tree all the same.
+func (t *targetBuild) stubbed(name, version string) bool {
+	return plainVersion().MatchString(version) && !t.real[name]
+}
+
+// extrasOfBase are packages of the base of which the lines, or what was
+// installed for them, ask for an extra, and which are still stand-ins.
+func (t *targetBuild) extrasOfBase(installed []*dist) []string {
+	var asked, found []string
+	for _, it := range t.items {
+		if it.project == 0 && withExtra(it.text) {
+			asked = append(asked, bareName(it.text))
+		}
+	}
+	for _, d := range installed {
+		asked = append(asked, d.extras...)
+	}
+	for _, name := range asked {
+		if version, ours := t.request.Base.Installed[name]; ours && t.stubbed(name, version) && !t.unread[name] && !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// stubFiles are what stands for a package of the base while an installer works: its
 // name and version. What it depends on is the base's affair.
 func stubFiles(name, version, tag string) map[string]string {
 	info := fileName(name) + "-" + version + ".dist-info/"
@@ -60,7 +87,7 @@ func stubFiles(name, version, tag string) map[string]string {
 // stubInstalled puts the base's packages where uv looks for what is installed.
 func (t *targetBuild) stubInstalled(dir string) error {
 	for name, version := range t.request.Base.Installed {
-		if !plainVersion().MatchString(version) {
+		if !t.stubbed(name, version) {
 			continue
 		}
 		for file, text := range stubFiles(name, version, "py3-none-any") {
@@ -81,7 +108,7 @@ func (t *targetBuild) stubInstalled(dir string) error {
 func (t *targetBuild) stubWheels(dir string) error {
 	tag := t.fit.stubTag()
 	for name, version := range t.request.Base.Installed {
-		if !plainVersion().MatchString(version) {
+		if !t.stubbed(name, version) {
 			continue
 		}
 		f, err := os.OpenFile(filepath.Join(dir, fileName(name)+"-"+version+"-9999stephost-"+tag+".whl"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -42,7 +42,57 @@ func (t *targetBuild) build(ctx context.Context) (*Target, error) {
 	if t.requirementsFile, err = t.write("requirements.txt", t.items); err != nil {
 		return nil, err
 	}
-	var hidden []clash
+	t.add(t.extrasOfBase(nil))
+	for {
+		hidden, err := t.choose(ctx)
+		if name := t.notOnIndex(err); name != "" {
+			// What the extra needs stays unknown.
+			t.unread[name] = true
+			delete(t.real, name)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		dists, err := readDists(t.site())
+		if err != nil {
+			return nil, &scratchError{err}
+		}
+		more := t.extrasOfBase(dists)
+		if len(more) == 0 {
+			return t.layOut(ctx, dists, hidden)
+		}
+		t.add(more)
+	}
+}
+
+// notOnIndex is a package of the base that was looked for on the index in vain.
+func (t *targetBuild) notOnIndex(err error) string {
+	var known *Error
+	if !errors.As(err, &known) || known.Kind != NotFound && known.Kind != Conflict {
+		return ""
+	}
+	for name := range t.real {
+		if bareName(known.Package) == name || strings.Contains(detailOf(err), name+"=="+t.request.Base.Installed[name]) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (t *targetBuild) add(names []string) {
+	for _, name := range names {
+		t.real[name] = true
+	}
+}
+
+// choose installs, with as many of the base's packages fixed as can be.
+func (t *targetBuild) choose(ctx context.Context) (hidden []clash, err error) {
+	if t.tool == "pip" {
+		if err := t.renewStubs(); err != nil {
+			return nil, err
+		}
+	}
 	for round := 1; ; round++ {
 		tail, err := t.install(ctx)
 		if err == nil {
@@ -73,7 +123,7 @@ func (t *targetBuild) build(ctx context.Context) (*Target, error) {
 		}
 		hidden = append(hidden, found...)
 	}
-	return t.layOut(ctx, hidden)
+	return hidden, nil
 }
 
 // hostPython is an interpreter of this machine: pip runs in it, uv asks it, and
@@ -123,6 +173,12 @@ func (t *targetBuild) toolEnviron() environ {
 		// pip refuses them beside a foreign platform; sources are built by name.
 		delete(env, "PIP_NO_BINARY")
 		delete(env, "PIP_ONLY_BINARY")
+	}
+	// Nothing is installed for this machine, so the rules of its own Python do not
+	// apply.
+	env["PIP_REQUIRE_VIRTUALENV"] = "0"
+	for _, k := range []string{"UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON", "UV_NO_MANAGED_PYTHON"} {
+		delete(env, k)
 	}
 	// A link into uv's cache would be changed by what is done to the tree.
 	env["UV_LINK_MODE"] = "copy"

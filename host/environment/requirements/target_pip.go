@@ -23,12 +23,7 @@ var unsatisfied = sync.OnceValue(func() *regexp.Regexp {
 // lines name as source (projects, archives, repositories) into wheels, and
 // names those instead.
 func (t *targetBuild) preparePip(ctx context.Context) error {
-	for _, dir := range []string{t.wheels(), t.stubs()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return &scratchError{err}
-		}
-	}
-	if err := t.stubWheels(t.stubs()); err != nil {
+	if err := os.MkdirAll(t.wheels(), 0o700); err != nil {
 		return &scratchError{err}
 	}
 	if err := t.pipReady(ctx); err != nil {
@@ -49,6 +44,20 @@ func (t *targetBuild) preparePip(ctx context.Context) error {
 				return &scratchError{err}
 			}
 		}
+	}
+	return nil
+}
+
+// renewStubs writes the wheels that stand for the base.
+func (t *targetBuild) renewStubs() error {
+	if err := os.RemoveAll(t.stubs()); err != nil {
+		return &scratchError{err}
+	}
+	if err := os.Mkdir(t.stubs(), 0o700); err != nil {
+		return &scratchError{err}
+	}
+	if err := t.stubWheels(t.stubs()); err != nil {
+		return &scratchError{err}
 	}
 	return nil
 }

@@ -162,6 +162,31 @@ func TestTargetLeavesOutWhatTheBaseHas(t *testing.T) {
 	})
 }
 
+// TestTargetExtrasOfTheBase: the base has the package, and not what its extra
+// needs.
+func TestTargetExtrasOfTheBase(t *testing.T) {
+	eachTool(t, func(t *testing.T, environ []string) {
+		links := wheels(t)
+		extra := "tiny>=1; extra == 'more'\nProvides-Extra: more"
+		_, err := wheel.Write(links, "served", "1.0", extra)
+		require.NoError(t, err)
+		_, err = wheel.Write(links, "user", "1.0", "served[more]")
+		require.NoError(t, err)
+		for _, line := range []string{"served[more]", "user"} {
+			r := TargetRequest{Base: slim("served==1.0"), CacheDir: t.TempDir(), Environ: environ, Requirements: []string{"--no-index", "-f " + links, line}}
+			out := target(t, r)
+			assert.Contains(t, names(out.Packages), "tiny==2.0", "%s: %v", line, out)
+			assert.Equal(t, []string{"served==1.0"}, names(out.Satisfied), line)
+			assert.NoFileExists(t, filepath.Join(out.Tree, "lib", "served.py"))
+
+			r.Base = slim("served==1.0+own")
+			out = target(t, r)
+			require.Len(t, out.Warnings, 1, line)
+			assert.Contains(t, out.Warnings[0], "served 1.0+own of the base image is not on the index")
+		}
+	})
+}
+
 func TestTargetContradictsTheBase(t *testing.T) {
 	eachTool(t, func(t *testing.T, environ []string) {
 		r := TargetRequest{Base: slim("tiny==1.0", "other==1.0"), CacheDir: t.TempDir(), Environ: environ,

@@ -21,11 +21,7 @@ import (
 
 // layOut turns what the installer left into the tree, names it by its content
 // and keeps it.
-func (t *targetBuild) layOut(ctx context.Context, hidden []clash) (*Target, error) {
-	dists, err := readDists(t.site())
-	if err != nil {
-		return nil, &scratchError{err}
-	}
+func (t *targetBuild) layOut(ctx context.Context, dists []*dist, hidden []clash) (*Target, error) {
 	out := &Target{}
 	wanted := map[string]bool{}
 	for _, it := range t.items {
@@ -60,6 +56,10 @@ func (t *targetBuild) layOut(ctx context.Context, hidden []clash) (*Target, erro
 		}
 	}
 	out.Warnings = hiding(out.Packages, hidden)
+	for _, name := range slices.Sorted(maps.Keys(t.unread)) {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s %s of the base image is not on the index, so what its extra needs is not known. Require those packages by name.",
+			name, t.request.Base.Installed[name]))
+	}
 	if len(kept) == 0 {
 		return out, t.keepEmpty(out)
 	}
@@ -70,9 +70,11 @@ func (t *targetBuild) layOut(ctx context.Context, hidden []clash) (*Target, erro
 	if err := t.normalise(root, kept); err != nil {
 		return nil, &scratchError{err}
 	}
-	if out.Key, err = treeKey(ctx, root); err != nil {
+	key, err := treeKey(ctx, root)
+	if err != nil {
 		return nil, &scratchError{err}
 	}
+	out.Key = key
 	out.Tree = t.tree(out.Key)
 	if err := t.place(root, out.Tree); err != nil {
 		return nil, &scratchError{err}
