@@ -41,6 +41,7 @@ func TestAPIServerGone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cluster(t)
+			t.Parallel()
 			c := kube.Node(t)
 			l := newLabOn(t, c)
 			argv, want := numbered(tc.lines)

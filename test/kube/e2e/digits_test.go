@@ -49,7 +49,7 @@ func TestDigits(t *testing.T) {
 	// The example's requirements come from the package index of this machine.
 	l.env = append(l.env, passed("PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "no_proxy")...)
 	p := l.start("--operator", "python", "--requirements-file", filepath.Join(digits, "requirements.txt"), "--source", digits,
-		"--", "python3", "train.py", "--epochs", "5")
+		"--", "python3", "train.py", "--epochs", "20")
 	e := p.wait()
 	require.Equal(t, 0, e.code, e.stderr)
 	assert.Contains(t, e.stdout, "accuracy on the held-out part: 0.9")

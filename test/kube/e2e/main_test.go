@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -19,6 +20,10 @@ var (
 	lacks  string
 )
 
+// parallel is how many tests run at once, however few processors there are: they
+// wait for pods most of the time.
+const parallel = "6"
+
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
@@ -31,6 +36,11 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	shared = c
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := torture.Main(m, "plugins/kubernetes")
 	if err := c.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
