@@ -208,6 +208,7 @@ func givenImageIsChecked(t *testing.T, w *imageWorld) {
 	_, r, err := w.launch(w.host(), w.step(fmt.Sprintf("    image = \"%s/base:none\"", w.registry), ""), "")
 	require.NoError(t, err)
 	require.NotNil(t, r.Verdict)
+	assert.Equal(t, "config", r.Verdict.Class)
 	assert.Contains(t, r.Verdict.Message, "there is no image")
 	assert.Len(t, w.jobs(), 1)
 }
@@ -220,6 +221,7 @@ func pluginsCredentials(t *testing.T, w *imageWorld) {
 	_, r, err := w.launch(w.host(), w.step(w.built(), ""), "")
 	require.NoError(t, err)
 	require.NotNil(t, r.Verdict)
+	assert.Equal(t, "auth", r.Verdict.Class)
 	assert.Contains(t, r.Verdict.Message, "does not let you push to ml")
 	assert.Contains(t, r.Verdict.Message, "Next: log in with")
 

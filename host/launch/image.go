@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -89,8 +90,19 @@ func (d *drive) prepareImage(ctx context.Context, target *operatorv1.Target) (*e
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	default:
-		return nil, environmentRejection(err), nil
+		return nil, imageRejection(err), nil
 	}
+}
+
+// imageRejection keeps apart what a person must mend and what may pass: a registry
+// that fails is retried where the step says retry { system = N }.
+func imageRejection(err error) *rejection {
+	r := environmentRejection(err)
+	var p *problem.Error
+	if errors.As(err, &p) && (p.Class == problem.System || p.Class == problem.Auth || p.Class == problem.Timeout) {
+		r.class = p.Class
+	}
+	return r
 }
 
 // earlierImage is the image of an earlier attempt of this run, nil when none came
