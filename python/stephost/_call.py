@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,7 +27,7 @@ def main(argv: list[str]) -> int:
     sys.path.insert(0, os.getcwd())
     sys.path.insert(1, os.path.dirname(_HERE))
 
-    from stephost import _launch
+    from stephost import _light
     from stephost._errors import CallError
     from stephost._step import Step
     from stephost._travel import decode
@@ -32,11 +35,11 @@ def main(argv: list[str]) -> int:
     module_name, _, name = target.rpartition(":")
     script = module_name.endswith(".py")
     try:
-        _launch.importing = module_name
+        _light.importing = module_name
         try:
             module = _script(module_name) if script else _module(module_name)
         finally:
-            _launch.importing = ""
+            _light.importing = ""
         found: Any = module
         for part in name.split("."):
             found = getattr(found, part)

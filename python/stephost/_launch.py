@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _cli
+from . import _cli, _light
 from ._errors import CallError, NotInstalledError
 from ._options import Options, flags
 from ._result import Result
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import subprocess
 
     from typing_extensions import Unpack
-
-# Set while a step's module is imported on the other side (see _call).
-importing: str = ""
 
 
 def launch(
@@ -44,7 +41,7 @@ def launch(
 
     ``on_log`` and ``on_status`` get what is otherwise printed.
     """
-    words, env = _words(command, step, detach, options)
+    words, env = command_line(command, step, detach, options)
     return follow(words, env, Watch(on_log, on_status), check=check, detach=detach)
 
 
@@ -60,16 +57,16 @@ async def launch_async(
 ) -> Result:
     """The same as a coroutine. Cancelling its task cancels the job: the task ends
     when the job is gone."""
-    words, env = _words(command, step, detach, options)
+    words, env = command_line(command, step, detach, options)
     return await follow_async(words, env, Watch(on_log, on_status), check=check, detach=detach)
 
 
-def _words(
+def command_line(
     command: Sequence[str] | None, step: str | None, detach: bool, options: Mapping[str, Any]
 ) -> tuple[list[str], dict[str, str]]:
-    if importing:
+    if _light.importing:
         raise CallError(
-            f"{importing} launches a step while it is imported, and it is imported wherever the step runs; "
+            f"{_light.importing} launches a step while it is imported, and it is imported wherever the step runs; "
             'put the launch under: if __name__ == "__main__":'
         )
     if isinstance(command, str):

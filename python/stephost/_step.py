@@ -5,30 +5,39 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, overload
 
-from . import _launch
 from ._errors import CallError, LaunchError, StepFailed
-from ._options import Options, sources, unknown
-from ._result import Log, Result
-from ._travel import ERROR, FILE, FORMATS, RESULT, decode, encode
-from ._watch import PREFIX, OnLog, OnStatus, Watch, show_log
+from ._light import FORMATS, OPTIONS
 
+# As type checkers read it. This module is imported wherever a step runs, so it imports
+# little itself; what a call needs is imported when there is one.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Generic, TypeVar, Union, overload
+
     from typing_extensions import ParamSpec, Unpack
 
+    from ._options import Options
+    from ._result import Log, Result
+    from ._watch import OnLog, OnStatus, Watch
+
     P = ParamSpec("P")
+    R = TypeVar("R")
+    Operator = Union[str, bool, None]
 else:
-    P = TypeVar("P")  # Python 3.9 has no ParamSpec
-R = TypeVar("R")
+    from ._light import Generic
+
+    P = R = None
+
+    def overload(function):
+        return None
+
 
 # Where this package lies in the step's work directory.
 _BESIDE = ".stephost"
 # Arguments that are larger travel as a file.
 _ARGUMENT = 8 << 10
-
-Operator = Union[str, bool, None]
 
 
 class Step(Generic[P, R]):
@@ -126,14 +135,20 @@ def step(
     the function's module is imported.
     """
     if serializer not in FORMATS:
-        raise unknown("serializer", str(serializer), list(FORMATS))
+        raise _unknown("serializer", str(serializer), list(FORMATS))
     for name in options:
-        if name not in Options.__annotations__ and name not in ("on_log", "on_status"):
-            raise unknown("option", name, [*Options.__annotations__, "step_operator", "serializer"])
+        if name not in OPTIONS and name not in ("on_log", "on_status"):
+            raise _unknown("option", name, [*OPTIONS, "step_operator", "serializer"])
     options.update(_operator(step_operator, custom_step_operator))
     if function is not None:
         return Step(function, options, serializer)
     return lambda f: Step(f, options, serializer)
+
+
+def _unknown(what: str, name: str, known: list[str]) -> CallError:
+    from ._options import unknown
+
+    return unknown(what, name, known)
 
 
 def _operator(step_operator: Operator, custom: Operator) -> dict[str, str]:
@@ -149,6 +164,8 @@ class _Call:
     """One call of a function over there."""
 
     def __init__(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        from ._options import sources
+
         self.step = step
         self.name = step.function.__qualname__
         place = _Place.of(step)
@@ -173,30 +190,32 @@ class _Call:
         self.argv = ["python3", f"{_BESIDE}/stephost/_call.py", f"{place.target}:{self.name}", step.serializer, arguments]
 
     def _watch(self) -> Watch:
+        from ._watch import Watch, show_log
+
         return Watch(_Hidden(self.on_log or show_log), self.on_status)
 
-    def _words(self) -> tuple[list[str], dict[str, str]]:
-        return _launch._words(self.argv, None, False, self.options)
-
     def run(self) -> Result:
-        words, env = self._words()
-        return self._judged(_launch.follow, words, env)
+        from ._launch import command_line, follow
 
-    async def run_async(self) -> Result:
-        words, env = self._words()
-        try:
-            return await _launch.follow_async(words, env, self._watch(), check=True)
-        except StepFailed as e:
-            raise self._told(e) from None
-
-    def _judged(self, follow: Callable[..., Result], words: list[str], env: dict[str, str]) -> Result:
+        words, env = command_line(self.argv, None, False, self.options)
         try:
             return follow(words, env, self._watch(), check=True)
         except StepFailed as e:
             raise self._told(e) from None
 
+    async def run_async(self) -> Result:
+        from ._launch import command_line, follow_async
+
+        words, env = command_line(self.argv, None, False, self.options)
+        try:
+            return await follow_async(words, env, self._watch(), check=True)
+        except StepFailed as e:
+            raise self._told(e) from None
+
     def _told(self, e: StepFailed) -> StepFailed:
         """Put the function's own error first."""
+        from ._travel import ERROR
+
         found = e.result.values.get(ERROR)
         if isinstance(found, dict):
             kind = found.get("type", "")
@@ -207,6 +226,8 @@ class _Call:
 
     def value(self, result: Result) -> Any:
         """What the function returned."""
+        from ._travel import FILE, RESULT, decode
+
         found = result.values.get(RESULT)
         if not isinstance(found, dict):
             raise LaunchError(
@@ -289,14 +310,14 @@ class _Place:
 def _arguments(step: Step[Any, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     import inspect
 
+    from ._travel import check_json, encode
+
     try:
         inspect.signature(step.function).bind(*args, **kwargs)
     except TypeError as e:
         # Known before a machine is paid for.
         raise TypeError(f"{step.function.__qualname__}(): {e}") from None
     if step.serializer == "json":
-        from ._travel import check_json
-
         for i, v in enumerate(args):
             check_json(v, f"argument {i + 1} of {step.function.__qualname__}")
         for k, v in kwargs.items():
@@ -347,6 +368,8 @@ class _Hidden:
     def __call__(self, log: Log) -> None:
         from dataclasses import replace
 
+        from ._watch import PREFIX
+
         if log.stream != "stdout":
             self._show(log)
             return
@@ -359,7 +382,7 @@ class _Hidden:
                 if not line.endswith("\n"):
                     self._held[source] = line
                 continue
-            if begins and line == "\n" and (i + 1 == len(lines) or _may_be(lines[i + 1])):
+            if begins and line == "\n" and (i + 1 == len(lines) or _may_be(lines[i + 1], PREFIX)):
                 if i + 1 == len(lines) or not lines[i + 1].endswith("\n"):
                     self._held[source] = "".join(lines[i:])
                     break
@@ -373,6 +396,6 @@ class _Hidden:
             self._show(replace(log, text=out))
 
 
-def _may_be(line: str) -> bool:
+def _may_be(line: str, prefix: str) -> bool:
     """Whether a line carries a result, or may, once it is whole."""
-    return line.startswith(PREFIX) or not line.endswith("\n") and PREFIX.startswith(line)
+    return line.startswith(prefix) or not line.endswith("\n") and prefix.startswith(line)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import math
-import pickle
-from typing import Any
 
 from ._errors import CallError
 
-FORMATS = ("json", "pickle")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Names of values of a result (DESIGN: "::stephost value NAME=JSON").
 RESULT = "stephost.result"
@@ -23,10 +20,12 @@ INLINE = 32 << 10
 FILE = "stephost-result"
 
 
-def encode(value: Any, format: str, what: str, main: str = "") -> str:
+def encode(value: Any, format: str, what: str) -> str:
     """The text that carries a value."""
     if format == "pickle":
-        return base64.b64encode(_pickled(value, what, main)).decode("ascii")
+        import base64
+
+        return base64.b64encode(_pickled(value, what)).decode("ascii")
     check_json(value, what)
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
@@ -34,7 +33,7 @@ def encode(value: Any, format: str, what: str, main: str = "") -> str:
 def decode(text: str, format: str, modules: dict[str, str] | None = None) -> Any:
     """The value of a text."""
     if format == "pickle":
-        return _Unpickler(io.BytesIO(base64.b64decode(text)), modules or {}).load()
+        return _unpickled(text, modules or {})
     return json.loads(text)
 
 
@@ -44,7 +43,7 @@ def check_json(value: Any, what: str) -> None:
     if value is None or isinstance(value, (bool, str, int)):
         return
     if isinstance(value, float):
-        if not math.isfinite(value):
+        if value != value or value in (float("inf"), float("-inf")):
             raise CallError(f"{what} is {value!r}, which JSON has not; {advice}")
         return
     if isinstance(value, list):
@@ -63,7 +62,9 @@ def check_json(value: Any, what: str) -> None:
     raise CallError(f"{what} is a {kind}, which JSON has not; use lists, dicts, texts and numbers, {advice}")
 
 
-def _pickled(value: Any, what: str, main: str) -> bytes:
+def _pickled(value: Any, what: str) -> bytes:
+    import pickle
+
     try:
         # The protocol that every supported Python reads.
         return pickle.dumps(value, protocol=4)
@@ -71,12 +72,15 @@ def _pickled(value: Any, what: str, main: str) -> bytes:
         raise CallError(f"{what} cannot be pickled: {type(e).__name__}: {e}") from e
 
 
-class _Unpickler(pickle.Unpickler):
-    """Finds classes of the script, whose module has one name here and another there."""
+def _unpickled(text: str, modules: dict[str, str]) -> Any:
+    import base64
+    import io
+    import pickle
 
-    def __init__(self, file: io.BytesIO, modules: dict[str, str]) -> None:
-        super().__init__(file)
-        self._modules = modules
+    class Unpickler(pickle.Unpickler):
+        """Finds classes of the script, whose module has one name here and another there."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        return super().find_class(self._modules.get(module, module), name)
+        def find_class(self, module: str, name: str) -> Any:
+            return super().find_class(modules.get(module, module), name)
+
+    return Unpickler(io.BytesIO(base64.b64decode(text))).load()

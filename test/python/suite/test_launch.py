@@ -177,10 +177,11 @@ except KeyboardInterrupt:
 """
 
 
+# The backend of `fault` outlives a home, and finds runs by their token: tokens are new.
 @pytest.mark.parametrize("group", [True, False], ids=["terminal", "kill"])
 @pytest.mark.parametrize("operator", ["here", "fault"])
 def test_ctrl_c_cancels(tmp_path: Path, operator: str, group: bool) -> None:
-    pid, token = tmp_path / "pid", f"int-{operator}-{group}"
+    pid, token = tmp_path / "pid", f"int-{operator}-{group}-{os.environ['STEPHOST_HOME']}"
     p = subprocess.Popen([sys.executable, "-c", INTERRUPTED % (pid, operator, token)], stdout=subprocess.PIPE, text=True, start_new_session=True)
     job = int(wait_for(pid))
     # A terminal signals the group, an orchestrator one process.
@@ -194,10 +195,9 @@ def test_ctrl_c_cancels(tmp_path: Path, operator: str, group: bool) -> None:
 
 def test_second_ctrl_c_leaves_the_cancel_to_stephost(tmp_path: Path) -> None:
     """The backend takes its time to cancel: the person need not."""
-    pid, token = tmp_path / "pid", "twice"
-    text = (INTERRUPTED % (pid, "fault", token)).replace('operator="', 'settings={"faults": "{\\"cancel_ms\\": 3000}"}, operator="').replace(
-        "operator='fault'", "operator='fault', settings={'faults': '{\"cancel_ms\": 3000}'}"
-    )
+    pid, token = tmp_path / "pid", f"twice-{os.environ['STEPHOST_HOME']}"
+    slow = "operator='fault', settings={'faults': '{\"cancel_ms\": 3000}'}"
+    text = (INTERRUPTED % (pid, "fault", token)).replace("operator='fault'", slow)
     p = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(pid)
     os.kill(p.pid, signal.SIGINT)

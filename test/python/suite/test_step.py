@@ -204,6 +204,17 @@ def test_import_is_light(tmp_path: Path) -> None:
         stephost.nothing  # noqa: B018
 
 
+def test_the_other_side_imports_little() -> None:
+    """Each import is a part of what a remote call costs."""
+    from stephost import _light, _options
+
+    assert list(_light.OPTIONS) == list(_options.Options.__annotations__)
+    code = "import sys, stephost; stephost.step; from stephost import _travel; print(sorted(set(sys.argv[1:]) & set(sys.modules)))"
+    heavy = ["asyncio", "dataclasses", "inspect", "pickle", "subprocess", "threading", "typing"]
+    out = subprocess.run([sys.executable, "-S", "-c", code, *heavy], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(stephost.__file__))}).stdout
+    assert out == "[]\n"
+
+
 def test_hidden_lines() -> None:
     """However the log is cut, what the step wrote is shown and the result is not."""
     from stephost._step import _Hidden
