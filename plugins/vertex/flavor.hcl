@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 15035 sha256:dc85a40cf7dedf052e6ea4f500aa19366604f48b8cb090b9187de36dc68c33cb
+#!stephost flavor manifest v1 18080 sha256:06971551cee20e48a080a0528e14e6b7a5fd1405289acb2f411d97f2b4886c71
 # The manifest of the flavor `vertex`. After a change: stephost flavor stamp flavor.hcl
 flavor "vertex" {
   version      = "0.1.0"
@@ -11,6 +11,25 @@ flavor "vertex" {
   handles      = [1]
   pass_env     = ["GOOGLE_*", "CLOUDSDK_*", "GCE_METADATA_*", "NO_GCE_CHECK"]
   machine_arch = "amd64"
+
+  prerequisites = <<-EOT
+    A project with the APIs `aiplatform.googleapis.com` and `logging.googleapis.com` (and `artifactregistry.googleapis.com` for images, `cloudquotas.googleapis.com` for doctor's look at quotas), and quota for the machines in the region. `stephost doctor OPERATOR` asks for all of it.
+
+    Signing in is what every tool of Google Cloud does: `gcloud auth application-default login`, GOOGLE_APPLICATION_CREDENTIALS, a workload identity, the machine's own account, or `gcloud auth login` alone; or `service_account_path`. Tokens are renewed while a run lasts.
+
+    Give `bucket_name`: outputs need it, and so does certainty. Vertex AI takes no key for a job, so that stephost keeps a marker for each attempt in the bucket (`stephost/keys/`, `stephost/tokens/`); without it a launch whose answer is lost may stay `unknown` until somebody looks, and a first launch with --run-token waits for a minute. The step finds its outputs' place in STEPHOST_OUTPUT_URI, and, in an image that stephost builds, as the directory STEPHOST_OUTPUT_DIR, where Vertex AI mounts the bucket.
+
+    For people who come from other tools: `machine_type`, `accelerator_type`, `accelerator_count`, `boot_disk_size_gb`, `boot_disk_type`, `persistent_resource_id`, `service_account`, `region`, `encryption_spec_key_name`, `network`, `reserved_ip_ranges`, `project`, `service_account_path` and `additional_training_job_args` are called so here too, and each is in the request. An `accelerator_type` without a count is one accelerator, not none. A limit of time is `timeouts.run`, a label `labels`, cpu, memory, disk, gpu and nodes are `resources`.
+
+    Not verified on the real service, for want of one: whether lists of jobs are late, and for how long; whether arguments with `$(NAME)` are rewritten (those travel packed); in which state and with which words a job ends that ran out of time or lost its Spot machines; how soon and in which order log entries become readable; that a restart by Vertex AI itself never happens with disableRetries (a job on Spot machines may be restarted); which quota metric an accelerator has. A line of the log that is a JSON object comes back with its names sorted, lines are cut at 256 KiB, and bytes that are no UTF-8 are replaced: Cloud Logging keeps no more.
+  EOT
+  permissions   = <<-EOT
+    Who launches: `aiplatform.customJobs.create`, `get`, `list`, `cancel` (and `delete` for `run prune --remote`), `iam.serviceAccounts.actAs` on the job's service account, `logging.logEntries.list`, and on the bucket `storage.objects.create`, `get`, `list`, `delete`. The roles Vertex AI User, Service Account User, Logs Viewer and Storage Object User hold them. For images: Artifact Registry Writer, and Artifact Registry Administrator where the repository is to be made. For doctor: Cloud Quotas Viewer.
+
+    The job's own account: Artifact Registry Reader, Logs Writer, and Storage Object User on the bucket.
+
+    Secrets are in the job's environment and can be read by everybody with `aiplatform.customJobs.get`.
+  EOT
 
   submission {
     idempotency = "search"

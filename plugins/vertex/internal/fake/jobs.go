@@ -43,6 +43,7 @@ type job struct {
 	once    sync.Once
 	request *aiplatformpb.CreateCustomJobRequest
 	log     *jobLog
+	objects *objects
 }
 
 // jobs are all of them.
@@ -128,7 +129,7 @@ func (js *jobs) create(r *aiplatformpb.CreateCustomJobRequest, region string) *a
 	msg.Name = fmt.Sprintf("projects/%s/locations/%s/customJobs/%d", Number, region, js.next)
 	msg.CreateTime, msg.UpdateTime = timestamppb.New(now), timestamppb.New(now)
 	labels := msg.GetLabels()
-	j := &job{msg: msg, cancel: make(chan struct{}), request: r, log: &jobLog{}}
+	j := &job{msg: msg, cancel: make(chan struct{}), request: r, log: &jobLog{}, objects: js.s.objects}
 	j.life = js.s.plan.LifeOf(msg.GetName(), labels["stephost-key"], labels["stephost-token"], labels["stephost-step"])
 	j.listed = now.Add(ms(j.life.ListedAfterMS))
 	msg.State = aiplatformpb.JobState_JOB_STATE_PENDING

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 // node is one replica.
 type node struct {
 	pool, replica int
+	root          string // of its image, "" = the machine's own file system
 	process       *cloudfake.Process
 }
 
@@ -143,6 +145,9 @@ func (j *job) stop(grace time.Duration) {
 	}
 	for _, n := range j.nodes {
 		<-n.process.Done()
+		if n.root != "" {
+			_ = j.objects.collect(n.root) // what cannot be copied is missed by the test
+		}
 	}
 }
 
@@ -159,8 +164,6 @@ func exitText(n *node, e cloudfake.Exit) string {
 
 // start starts the containers of all replicas.
 func (js *jobs) start(j *job) error {
-	js.mu.Lock()
-	defer js.mu.Unlock()
 	spec := j.msg.GetJobSpec()
 	cluster := map[string][]string{}
 	for p, pool := range spec.GetWorkerPoolSpecs() {
@@ -173,22 +176,42 @@ func (js *jobs) start(j *job) error {
 	for p, pool := range spec.GetWorkerPoolSpecs() {
 		for r := range int(pool.GetReplicaCount()) {
 			n := &node{pool: p, replica: r}
-			env, command := container(pool.GetContainerSpec(), serviceEnv(spec, cluster, n, id))
-			command[0] = js.s.program(command[0])
-			for name, value := range env {
-				// The mount of the buckets.
-				env[name] = js.s.objects.mount(value)
+			dir := filepath.Join(js.s.dir, "jobs", id, n.task())
+			command, err := js.s.command(pool.GetContainerSpec(), serviceEnv(spec, cluster, n, id), dir)
+			if err != nil {
+				return err
 			}
-			process, err := js.s.runner.Start(filepath.Join(js.s.dir, "jobs", id, n.task()), cloudfake.Command{Argv: command, Env: env})
+			n.root = command.Root
+			process, err := js.s.runner.Start(dir, command)
 			if err != nil {
 				return err
 			}
 			n.process = process
+			js.mu.Lock()
 			j.nodes = append(j.nodes, n)
 			j.starts++
+			js.mu.Unlock()
 		}
 	}
 	return nil
+}
+
+// command is what a container runs: in the image's own file system, or in the
+// machine's, where the buckets are not at /gcs.
+func (s *server) command(c *aiplatformpb.ContainerSpec, env map[string]string, dir string) (cloudfake.Command, error) {
+	env, argv := container(c, env)
+	img, err := pull(context.Background(), c.GetImageUri(), filepath.Join(dir, "root"))
+	if err != nil {
+		return cloudfake.Command{}, fmt.Errorf("the image %s: %w", c.GetImageUri(), err)
+	}
+	if img != nil {
+		return img.command(argv, env), nil
+	}
+	argv[0] = s.program(argv[0])
+	for name, value := range env {
+		env[name] = s.objects.mount(value)
+	}
+	return cloudfake.Command{Argv: argv, Env: env}, nil
 }
 
 // program is what stands for a program of the image.
