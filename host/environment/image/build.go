@@ -201,7 +201,11 @@ func (r *Request) factsOf(ctx context.Context, m *made, b *base) (*requirements.
 		return nil, err
 	}
 	if r.Python != "" {
-		f.Python = r.Python
+		parts := strings.SplitN(r.Python, ".", 3)
+		if len(parts) < 2 || strings.Trim(parts[0]+parts[1], "0123456789") != "" {
+			return nil, config(fmt.Sprintf("python = %q does not say which Python the base has", r.Python), `write a version, for example python = "3.11"; a path means nothing for an image`)
+		}
+		f.Python = parts[0] + "." + parts[1]
 	}
 	return f, nil
 }

@@ -106,3 +106,15 @@ func TestNoPythonInTheBase(t *testing.T) {
 	_, err := w.build()
 	assert.ErrorContains(t, err, "has no Python")
 }
+
+func TestPythonIsAVersion(t *testing.T) {
+	w := newWorld(t)
+	w.request.Requirements = []string{"pip"}
+	w.request.Environ = plain()
+	w.request.Python = "/usr/bin/python3"
+	_, err := w.build()
+	assert.ErrorContains(t, err, "does not say which Python")
+	w.request.Python = "3.11.7"
+	res := w.mustBuild()
+	require.Len(t, res.Satisfied, 1)
+}

@@ -77,7 +77,8 @@ func TestBuild(t *testing.T) {
 	w, host := imageWorld(t)
 	r := w.run("plan", "train", "-C", w.dir, "--online")
 	// The flavor has no Scope to resolve online: what counts is the image.
-	for _, want := range []string{"base         " + host + "/base@sha256:HASH for linux/amd64", "goes to      " + host + "/ml", "layer        source, would be packed", "shim,"} {
+	for _, want := range []string{"base         " + host + "/base@sha256:HASH for linux/amd64", "goes to      " + host + "/ml", "layer        source, would be packed", "shim,",
+		"environment.registry        \"" + host + "/ml\""} {
 		assert.Contains(t, r.out, want)
 	}
 

@@ -142,6 +142,12 @@ func planValues(r *project.Resolved) []valueItem {
 	// Lines of requirements may hold credentials; the plan of the environment
 	// shows them without.
 	delete(values, "environment.requirements")
+	if e := r.Environment; e.RegistryPush != "" {
+		values["environment.registry"] = compact(e.RegistryPush)
+		if e.RegistryPull != e.RegistryPush {
+			values["environment.registry"] = compact(map[string]string{"push": e.RegistryPush, "pull": e.RegistryPull})
+		}
+	}
 	values["command"], values["pipeline"], values["pipeline_run"] = compact(r.Argv), r.Pipeline, r.PipelineRun
 	for i, source := range r.Environment.Sources {
 		values[fmt.Sprintf("environment.source[%d].path", i)] = source.Written
