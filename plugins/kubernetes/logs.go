@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +47,7 @@ type logs struct {
 	request pluginsdk.LogRequest
 	writer  *pluginsdk.LogWriter
 	pods    map[string]*podLog // by UID
+	nodes   atomic.Int32
 }
 
 // once reads what is there.
@@ -157,6 +158,7 @@ func (l *logs) follow(ctx context.Context, sub subscription) error {
 // update takes what is known of the pods, and returns those whose log can be read
 // from now on.
 func (l *logs) update(job *batchv1.Job, pods []*corev1.Pod) []*podLog {
+	l.nodes.Store(int32(nodesOf(job)))
 	var begun []*podLog
 	there := map[string]bool{}
 	epoch, before := 0, -1
@@ -188,6 +190,10 @@ func (l *logs) update(job *batchv1.Job, pods []*corev1.Pod) []*podLog {
 	}
 	return begun
 }
+
+// several tells whether the log has more than one source. A reader asks while the
+// map may grow, so the number of nodes decides.
+func (l *logs) several() bool { return l.nodes.Load() > 1 }
 
 // busy tells whether a log is still being read.
 func (l *logs) busy() bool {
@@ -246,7 +252,3 @@ func asLogError(err error) error {
 	}
 	return kube.Ask(err)
 }
-
-// lateEnd is how long a stream may stay open after its container has ended. What
-// is left is then read without following.
-const lateEnd = 10 * time.Second

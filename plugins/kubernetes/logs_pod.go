@@ -40,6 +40,10 @@ const (
 	lastMost = 5 * time.Second
 	// retryPause is between two attempts to open a log.
 	retryPause = 300 * time.Millisecond
+	retryMost  = 5 * time.Second
+	// lateEnd is how long a stream may stay open and silent after its container has
+	// ended. What is left is then read without following.
+	lateEnd = 5 * time.Second
 )
 
 // podLog reads the log of one pod.
@@ -87,7 +91,7 @@ func (p *podLog) follow(ctx context.Context) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	whole := false
+	whole, pause := false, retryPause
 	for {
 		if p.over() {
 			return p.finish(ctx, whole)
@@ -99,41 +103,64 @@ func (p *podLog) follow(ctx context.Context) error {
 		whole = err == nil
 		switch {
 		case err == nil:
+			pause = retryPause
 			p.wait(ctx, endSoon)
+		case errors.Is(err, errCut):
 		case unreadable(err):
 			p.wait(ctx, retryPause)
 		case p.over() && notThere(err):
+		case p.logs.several() && answered(err):
+			// One node's kubelet does not answer: the other ranks go on.
+			p.wait(ctx, pause)
+			pause = min(2*pause, retryMost)
 		default:
 			return asLogError(err)
 		}
 	}
 }
 
-// readLive follows the stream; it is cut some time after its container's end.
+// errCut: the stream stayed open, and silent, behind the end of its container.
+var errCut = errors.New("the stream was cut")
+
+// readLive follows the stream, and cuts one that is silent for long behind the end
+// of its container. One that still brings bytes may be the only place where they
+// are: the kubelet reads a rotated file to its end, and serves it to nobody else.
 func (p *podLog) readLive(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	late := make(chan struct{})
-	defer close(late)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
 	go func() {
 		select {
 		case <-p.ended:
-		case <-late:
+		case <-done:
 			return
 		}
-		timer := time.NewTimer(lateEnd)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-late:
+		look := time.NewTicker(lateEnd / 10)
+		defer look.Stop()
+		for {
+			select {
+			case <-look.C:
+				if p.reader.Waiting() > lateEnd {
+					cancel(errCut)
+					return
+				}
+			case <-done:
+				return
+			}
 		}
 	}()
 	_, err := p.reader.Read(ctx, true)
-	if err != nil && ctx.Err() != nil {
-		return nil // cut: finish reads the rest
+	if err != nil && errors.Is(context.Cause(ctx), errCut) {
+		return errCut
 	}
 	return err
+}
+
+// answered tells whether the API server itself answered with the error.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err)
 }
 
 // finish reads what is left behind the end of the container. whole = the stream
@@ -163,7 +190,7 @@ func (p *podLog) finish(ctx context.Context, whole bool) error {
 			whole, grown, failing = true, time.Now(), time.Time{}
 		case notThere(err):
 			return p.giveUp(whole, "the pod was deleted before its log was read to the end")
-		case !unreadable(err):
+		case !unreadable(err) && !(p.logs.several() && answered(err)):
 			return asLogError(err)
 		case failing.IsZero():
 			failing = time.Now()

@@ -328,3 +328,64 @@ func TestTheLogOfACancelledStep(t *testing.T) {
 	assert.Empty(t, got.gaps)
 	assert.Len(t, got.ends, 1)
 }
+
+// A stream that stays open behind the end of its container is cut, and what is
+// there is read.
+func TestAStreamThatDoesNotEnd(t *testing.T) {
+	h := newHarness(t)
+	n := newLogNode(h, "logs-open")
+	s := h.step("open")
+	handle := h.accepted(s)
+	pod := n.onNode(s.Key, 1)[0]
+	n.write(pod, "one\n")
+	out, stop := h.following(s.Key, handle, nil)
+	defer stop()
+	var got logged
+	got.bytes, got.cursors = map[string]*bytesBuffer{}, map[string]string{}
+	for got.text("1/0/0//stdout") != "one\n" {
+		got.take(<-out)
+	}
+	n.write(pod, "two")
+	h.exited(pod, 0, "Completed")
+	for m := range out {
+		got.take(m)
+	}
+	assert.Equal(t, "one\ntwo", got.text("1/0/0//stdout"))
+	assert.Empty(t, got.gaps)
+	assert.Len(t, got.ends, 1)
+}
+
+// The log of one rank is not held up by the node of another one.
+func TestOneNodeDoesNotAnswer(t *testing.T) {
+	h := newHarness(t)
+	good, bad := newLogNode(h, "logs-good"), newLogNode(h, "logs-bad")
+	h.kubectl("patch", "node", bad.name, "--subresource=status", "--type=merge", "-p", `{"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":1}}}}`)
+	s := h.step("one-node")
+	s.Resources = &operatorv1.Resources{Nodes: 2}
+	handle := h.accepted(s)
+	pods := h.pods(s.Key, 2)
+	for i, n := range []*logNode{good, bad} {
+		h.bind(pods[i], n.name)
+		h.running(pods[i])
+	}
+	good.write(pods[0], "one\n")
+	out, stop := h.following(s.Key, handle, nil)
+	defer stop()
+	var got logged
+	got.bytes, got.cursors = map[string]*bytesBuffer{}, map[string]string{}
+	for got.text("1/0/0//stdout") != "one\n" {
+		got.take(<-out)
+	}
+	good.write(pods[0], "two\n")
+	good.end(pods[0])
+	for _, pod := range pods {
+		h.exited(pod, 0, "Completed")
+	}
+	for m := range out {
+		assert.Nil(t, m.Reachability)
+		got.take(m)
+	}
+	assert.Equal(t, "one\ntwo\n", got.text("1/0/0//stdout"))
+	require.Len(t, got.gaps, 1, "what nobody could read is marked")
+	assert.ElementsMatch(t, []string{"1/0/0//stdout", "1/0/1//stdout"}, got.ends)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -58,6 +59,7 @@ type Reader struct {
 	out      batch
 	resumed  bool
 	rotation rotation
+	waiting  atomic.Int64 // since when for bytes, in nanoseconds; 0 = not
 }
 
 // WriteError is an error of Write or Gap: the stream to the host is over.
@@ -82,6 +84,16 @@ func (r *Reader) Start(last string) error {
 	}
 	r.seam.cursor, r.resumed = c, true
 	return nil
+}
+
+// Waiting is how long a read in another goroutine has waited for bytes. A read
+// that hands bytes on to a slow host does not wait.
+func (r *Reader) Waiting() time.Duration {
+	since := r.waiting.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
 }
 
 // Ending is how many bytes the last one to two seconds of the log have, as far as
@@ -118,9 +130,12 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 	probe := time.NewTicker(probeEvery)
 	defer probe.Stop()
 	before := r.rotation.delivered
+	defer r.waiting.Store(0)
+	r.waiting.Store(time.Now().UnixNano())
 	for {
 		select {
 		case data, ok := <-chunks:
+			r.waiting.Store(0)
 			if !ok {
 				return r.end(&split, <-ended, before)
 			}
@@ -131,6 +146,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 				return r.rotation.delivered - before, err
 			}
 			idle.Reset(quiet)
+			r.waiting.Store(time.Now().UnixNano())
 		case <-idle.C:
 			// A seam that holds lines and waits for more would hold them for ever.
 			if len(r.seam.held) > 0 {
