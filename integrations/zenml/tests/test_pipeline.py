@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zenml
 from zenml.client import Client
 
 import stephost
-
-CURRENT = tuple(int(n) for n in zenml.__version__.split(".")[:2]) >= (0, 94)
 
 
 class Pipeline:
@@ -90,7 +87,6 @@ def test_a_failing_step_says_why(pipe: Pipeline) -> None:
     assert len(pipe.trained()) == 1
 
 
-@pytest.mark.skipif(not CURRENT, reason="the reason of a failure needs a backend, not a contract: shown with the current ZenML")
 def test_a_lost_machine_says_why(pipe: Pipeline) -> None:
     code, out = pipe.run(OPERATOR="fault", STACK="fault", FAULTS='{"preempt_after_ms": 1}', GATE="/nowhere/ever")
     assert code == 1 and "class preempted" in out, out
@@ -136,9 +132,8 @@ def test_a_killed_client_does_not_train_twice(pipe: Pipeline, finished: bool) ->
     assert str(last_step().status) == "completed"
 
 
-@pytest.mark.skipif(not CURRENT, reason="there is no get_status and no cancel in the older contract")
 def test_status_and_cancel_from_another_process(pipe: Pipeline) -> None:
-    """What ZenML's dynamic runner and its server call: a component made from its model."""
+    """What ZenML's dynamic runner calls since 0.94: a component made from its model."""
     from zenml.stack import Stack, StackComponent
 
     p = pipe.start(GATE=str(pipe.gate))

@@ -19,7 +19,7 @@ def home() -> Iterator[Path]:
     os.environ["STEPHOST_HOME"] = str(place / "h")
     subprocess.run([stephost.binary(), "operator", "register", "gpu", "--flavor=local", f"--state_dir={place / 'jobs'}"], check=True, capture_output=True)
     (place / "stephost.hcl").write_text(
-        'step "train" {\n  command = ["sh", "-c", "echo $$$$ >> witness-path; while [ ! -e gate-path ]; do sleep 0.05; done; echo \'::stephost value loss=0.5\'"]\n}\n'.replace(
+        'step "train" {\n  command = ["sh", "-c", "echo $$ >> witness-path; while [ ! -e gate-path ]; do sleep 0.05; done; echo \'::stephost value loss=0.5\'"]\n}\n'.replace(
             "witness-path", str(place / "witness")
         ).replace("gate-path", str(place / "gate"))
     )
