@@ -87,11 +87,11 @@ func podFailure(st pluginsdk.Status, pod *corev1.Pod, nodes int) pluginsdk.Statu
 	case end == nil:
 		return set(pluginsdk.ClassSystem, "Failed", first(pod.Status.Message, "the pod failed and does not say why"))
 	}
-	switch end.Reason {
-	case "StartError", "ContainerCannotRun":
-		// The runtime could not start the process: mostly a command that is not there.
-		return set(pluginsdk.ClassConfig, end.Reason, end.Message)
-	case "ContainerStatusUnknown":
+	switch {
+	case neverRan(end.Reason):
+		// Mostly a command that is not there.
+		return set(pluginsdk.ClassConfig, end.Reason, oneLine(end.Message))
+	case end.Reason == "ContainerStatusUnknown":
 		return set(pluginsdk.ClassSystem, end.Reason, first(end.Message, "the kubelet lost the container"))
 	}
 	if end.ExitCode == 0 {
@@ -103,6 +103,10 @@ func podFailure(st pluginsdk.Status, pod *corev1.Pod, nodes int) pluginsdk.Statu
 	}
 	return set(pluginsdk.ClassUser, end.Reason, first(end.Message, fmt.Sprintf("the step exited with code %d", end.ExitCode)))
 }
+
+// neverRan tells whether the runtime could not start the process (kubelet
+// kuberuntime: StartError; older ones: ContainerCannotRun).
+func neverRan(reason string) bool { return reason == "StartError" || reason == "ContainerCannotRun" }
 
 // otherContainer is for a pod that failed though the step did not.
 func otherContainer(set func(pluginsdk.Class, string, string) pluginsdk.Status, pod *corev1.Pod) pluginsdk.Status {

@@ -237,10 +237,17 @@ func (l *logs) lostPod(source pluginsdk.LogSource) error {
 	return l.writer.End(source)
 }
 
-// started tells whether the step's container has, or had, a log.
+// started tells whether the step's container has, or had, a log. One that could
+// not be started has none.
 func started(pod *corev1.Pod) bool {
 	c := stepStatus(pod)
-	return c != nil && (c.State.Running != nil || c.State.Terminated != nil && c.State.Terminated.ContainerID != "" || c.RestartCount > 0)
+	if c == nil {
+		return false
+	}
+	if t := c.State.Terminated; t != nil {
+		return t.ContainerID != "" && !neverRan(t.Reason)
+	}
+	return c.State.Running != nil || c.RestartCount > 0
 }
 
 // asLogError makes "could not ask" of an error of the API server, and leaves one
