@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
@@ -31,7 +30,7 @@ func (g *sagemaker) Cancel(ctx context.Context, c Config, h pluginsdk.Handle, _ 
 	if noSuchJob(err) {
 		return pluginsdk.ErrAlreadyOver
 	}
-	if codeOf(err) != "ValidationException" || strings.Contains(err.Error(), "resource not found") {
+	if codeOf(err) != "ValidationException" {
 		return cl.ask(err)
 	}
 	// A job that is over or already stopping is refused with a text that is

@@ -43,14 +43,19 @@ func throttled(err error) bool {
 }
 
 // noSuchJob: DescribeTrainingJob says a ValidationException "Requested resource
-// not found.", other calls ResourceNotFound.
+// not found." (assumption; moto says "Could not find training job"), other calls
+// ResourceNotFound.
 func noSuchJob(err error) bool {
 	var gone *types.ResourceNotFound
 	if errors.As(err, &gone) {
 		return true
 	}
 	var e smithy.APIError
-	return errors.As(err, &e) && e.ErrorCode() == "ValidationException" && strings.Contains(e.ErrorMessage(), "resource not found")
+	if !errors.As(err, &e) || e.ErrorCode() != "ValidationException" {
+		return false
+	}
+	text := strings.ToLower(e.ErrorMessage())
+	return strings.Contains(text, "resource not found") || strings.Contains(text, "could not find training job")
 }
 
 // ask gives an error of a read its meaning, and forgets a login that was

@@ -69,9 +69,9 @@ func (cl *client) findToken(ctx context.Context, token string) (pluginsdk.Found,
 }
 
 func found(held map[string]string, name, arn string, phase pluginsdk.Phase) pluginsdk.Job {
-	h := handleOf(placeOfARN(arn), name, false)
-	h.Key = held[tagKey]
 	attempt, _ := strconv.Atoi(held[tagAttempt])
+	h := handleOf(placeOfARN(arn), name, attempt, false)
+	h.Key = held[tagKey]
 	return pluginsdk.Job{Handle: h, Attempt: attempt, RequestDigest: held[tagDigest], Phase: phase, RunID: held[tagRun]}
 }
 

@@ -136,8 +136,8 @@ func TestSpotRestartsAreCountedAndBeginAnEpoch(t *testing.T) {
 	assert.EqualValues(t, 1, end.Restarts)
 	streams, _ := h.logs(s.Key, handle, nil)
 	require.Len(t, streams, 2)
-	assert.Equal(t, "first\n", streams["0/0/0/algo/stdout"].String())
-	assert.Equal(t, "second\n", streams["0/1/0/algo/stdout"].String())
+	assert.Equal(t, "first\n", streams["1/0/0/algo/stdout"].String())
+	assert.Equal(t, "second\n", streams["1/1/0/algo/stdout"].String())
 }
 
 func TestNodes(t *testing.T) {
@@ -149,8 +149,8 @@ func TestNodes(t *testing.T) {
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 	streams, _ := h.logs(s.Key, handle, nil)
 	for i := range 3 {
-		require.NotNil(t, streams[fmt.Sprintf("0/0/%d/algo/stdout", i)], "%v", streams)
-		assert.Equal(t, fmt.Sprintf("%d of 3\n", i), streams[fmt.Sprintf("0/0/%d/algo/stdout", i)].String())
+		require.NotNil(t, streams[fmt.Sprintf("1/0/%d/algo/stdout", i)], "%v", streams)
+		assert.Equal(t, fmt.Sprintf("%d of 3\n", i), streams[fmt.Sprintf("1/0/%d/algo/stdout", i)].String())
 	}
 	s = h.step("nodes-given", "true")
 	s.Resources = &operatorv1.Resources{Nodes: 2}

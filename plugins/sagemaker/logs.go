@@ -37,7 +37,7 @@ const (
 // Logs reads CloudWatch: one source for each node and start of the job. stdout
 // and stderr are one stream there.
 func (g *sagemaker) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pluginsdk.LogRequest, w *pluginsdk.LogWriter) error {
-	name, err := jobOf(h)
+	data, err := dataOf(h)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (g *sagemaker) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pl
 	if err != nil {
 		return err
 	}
-	l := &logReader{cl: cl, job: name, request: r, out: w, streams: map[string]*logStream{}}
+	l := &logReader{cl: cl, job: data.Job, attempt: data.Attempt, request: r, out: w, streams: map[string]*logStream{}}
 	pause := logFirst
 	quiet := time.Now()
 	for {
@@ -129,6 +129,7 @@ func (cl *client) goesOn(job string) bool {
 type logReader struct {
 	cl      *client
 	job     string
+	attempt int
 	request pluginsdk.LogRequest
 	out     *pluginsdk.LogWriter
 	streams map[string]*logStream
@@ -183,7 +184,7 @@ func (l *logReader) list(ctx context.Context) error {
 		}
 	}
 	l.listed = time.Now()
-	for name, source := range sourcesOf(names) {
+	for name, source := range sourcesOf(l.attempt, names) {
 		if l.streams[name] == nil {
 			l.streams[name] = newLogStream(name, source, l.request.Cursor(source))
 		}

@@ -19,7 +19,7 @@ import (
 // with N from 1; each start of a node has a stream of its own, and TIME orders
 // them (the first part: see logGroup; that a restarted spot job gets new streams:
 // assumption).
-func sourcesOf(names []string) map[string]pluginsdk.LogSource {
+func sourcesOf(attempt int, names []string) map[string]pluginsdk.LogSource {
 	form := regexp.MustCompile(`/algo-(\d+)-(\d+)`)
 	type stream struct {
 		name string
@@ -44,7 +44,7 @@ func sourcesOf(names []string) map[string]pluginsdk.LogSource {
 			return strings.Compare(a.name, b.name)
 		})
 		for epoch, s := range streams {
-			out[s.name] = pluginsdk.LogSource{Epoch: epoch, Node: node, Container: "algo", Stream: "stdout"}
+			out[s.name] = pluginsdk.LogSource{Attempt: attempt, Epoch: epoch, Node: node, Container: "algo", Stream: "stdout"}
 		}
 	}
 	return out

@@ -16,6 +16,8 @@ import (
 // handleData is the data of a handle, version 1.
 type handleData struct {
 	Job string `json:"job"`
+	// Attempt names the sources of the log.
+	Attempt int `json:"attempt"`
 }
 
 // Submit makes the one creating call.
@@ -47,7 +49,7 @@ func (g *sagemaker) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (pl
 	var limit *types.ResourceLimitExceeded
 	switch code := codeOf(err); {
 	case err == nil:
-		return handleOf(p, jobName(s.Key), false), nil
+		return handleOf(p, jobName(s.Key), s.Attempt, false), nil
 	case errors.As(err, &inUse):
 		return cl.adopt(ctx, p, s)
 	case notSent(err), throttled(err), expired(code), signing(err), denied(code):
@@ -85,7 +87,7 @@ func (cl *client) adopt(ctx context.Context, p place, s *pluginsdk.Step) (plugin
 		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Config("",
 			"the name %s belongs to another request (run %q, attempt %q): nothing was started", name, held[tagRun], held[tagAttempt]))
 	}
-	return handleOf(p, name, true), nil
+	return handleOf(p, name, s.Attempt, true), nil
 }
 
 // tags are the tags of a job.
@@ -107,16 +109,24 @@ func (cl *client) describe(ctx context.Context, name string) (*api.DescribeTrain
 	return cl.api.DescribeTrainingJob(ctx, &api.DescribeTrainingJobInput{TrainingJobName: aws.String(name)})
 }
 
-func handleOf(p place, name string, existing bool) pluginsdk.Handle {
-	data, _ := json.Marshal(handleData{Job: name})
+func handleOf(p place, name string, attempt int, existing bool) pluginsdk.Handle {
+	data, _ := json.Marshal(handleData{Job: name, Attempt: attempt})
 	return pluginsdk.Handle{Version: 1, Data: data, Existing: existing, NativeName: name, URL: p.url(name)}
 }
 
-// jobOf is the job that a handle means.
+// jobOf is the name of the job that a handle means.
 func jobOf(h pluginsdk.Handle) (string, error) {
+	data, err := dataOf(h)
+	return data.Job, err
+}
+
+func dataOf(h pluginsdk.Handle) (handleData, error) {
 	var data handleData
-	if err := json.Unmarshal(h.Data, &data); err != nil || data.Job == "" {
-		return "", fmt.Errorf("the handle is damaged: %w", err)
+	if err := json.Unmarshal(h.Data, &data); err != nil {
+		return data, fmt.Errorf("the handle is damaged: %w", err)
 	}
-	return data.Job, nil
+	if data.Job == "" {
+		return data, errors.New("the handle is damaged: it names no job")
+	}
+	return data, nil
 }
