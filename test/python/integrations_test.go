@@ -11,7 +11,7 @@ func TestZenML(t *testing.T) {
 	fault := withFault(t)
 	for _, tc := range []struct{ name, pins, only string }{
 		{"current", "zenml", ""},
-		{"launch", "zenml-old", "mapping or it_trains or failing or ctrl_c or running"},
+		{"launch", "zenml-old", "mapping or it_trains or ctrl_c or running"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := ofMinor(t, 11, 12)

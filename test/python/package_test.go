@@ -15,6 +15,7 @@ func TestPackage(t *testing.T) {
 	fault := withFault(t)
 	for _, p := range ends(pythons(t)) {
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(p.Path))), func(t *testing.T) {
+			t.Parallel()
 			e := installed(t, p, wheels(t, "stephost"), "dev")
 			pytest(t, e, environ(t, e, fault...), absolute(t, "suite"))
 		})
