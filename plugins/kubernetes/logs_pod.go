@@ -26,7 +26,8 @@ type subscription interface {
 // Pauses of a reader.
 const (
 	// endSoon is how long a stream's orderly end waits for the news that the
-	// container has ended, before it is opened again.
+	// container has ended, before it is opened again; each time twice as long, to
+	// retryMost: a kubelet with many pods may need a minute to tell.
 	endSoon = time.Second
 	// A container is over when its process is, and the runtime may still be
 	// writing what was in the pipe then (64 KiB were seen to come late on a machine
@@ -91,7 +92,7 @@ func (p *podLog) follow(ctx context.Context) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	whole, pause := false, retryPause
+	whole, pause, soon := false, retryPause, endSoon
 	for {
 		if p.over() {
 			return p.finish(ctx, whole)
@@ -104,7 +105,8 @@ func (p *podLog) follow(ctx context.Context) error {
 		switch {
 		case err == nil:
 			pause = retryPause
-			p.wait(ctx, endSoon)
+			p.wait(ctx, soon)
+			soon = min(2*soon, retryMost)
 		case errors.Is(err, errCut):
 		case unreadable(err):
 			p.wait(ctx, retryPause)
