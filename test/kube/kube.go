@@ -76,22 +76,32 @@ func start(t testing.TB, node bool) *Cluster {
 	return c
 }
 
+// programs are the files that a cluster is started with.
+type programs struct{ k8s, kubectl, kubeup string }
+
+func build(ctx context.Context) (p programs, err error) {
+	root, err := repository()
+	if err != nil {
+		return p, err
+	}
+	for to, what := range map[*string]program{&p.k8s: serverProgram(root), &p.kubectl: kubectlProgram(root), &p.kubeup: kubeupProgram(root)} {
+		if *to, err = what.built(ctx); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Build builds what Start needs, so that Start need not.
+func Build(ctx context.Context) error {
+	_, err := build(ctx)
+	return err
+}
+
 // Start builds what is not built yet, and starts a cluster that lives until
 // Close, or until this process ends. Ask Lacks first.
 func Start(ctx context.Context, node bool) (*Cluster, error) {
-	root, err := repository()
-	if err != nil {
-		return nil, err
-	}
-	k8s, err := serverProgram(root).built(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kubectl, err := kubectlProgram(root).built(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kubeup, err := kubeupProgram(root).built(ctx)
+	p, err := build(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +115,8 @@ func Start(ctx context.Context, node bool) (*Cluster, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startBound)
 	defer cancel()
-	c := &Cluster{Dir: dir, KubectlPath: kubectl}
-	c.up, err = startSupervisor(ctx, kubeup, []string{kind, k8s, dir}, c)
+	c := &Cluster{Dir: dir, KubectlPath: p.kubectl}
+	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, c)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
