@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 23854 sha256:0ee2cf89f627164c85e30c49e79c2be9441d5e09fcb3b221dfa065dab8cf4035
+#!stephost flavor manifest v1 24505 sha256:9b10ae0f277fbcc30fe451c3f97001d0b9de7e3e945310d79cbee7383a215f5c
 # The manifest of the flavor `sagemaker`. After a change: stephost flavor stamp flavor.hcl
 flavor "sagemaker" {
   version      = "0.1.0"
@@ -540,6 +540,10 @@ flavor "sagemaker" {
   prerequisites = <<-EOT
     An AWS login that the AWS SDKs find (environment, `aws configure`, `aws sso login`, an instance or container role), or `profile`, or an access key; an S3 bucket; a role that SageMaker may assume;
     an image repository in Amazon ECR, which `stephost` makes when it may. Quotas for training instances are 0 in new accounts: ask for "ml.m5.large for training job usage" in the console of Service Quotas.
+
+    CloudWatch keeps text: stdout and stderr of a node come as one stream (shown as stdout), a line over 256 KB comes in pieces, bytes that are no UTF-8 are replaced, and whether the last line had a newline is not known.
+
+    Not verified on the real service, only on a fake: the texts by which a missing job, a job that is over and an existing experiment are told (another text shows as an error, never as a verdict); that a restarted spot job gets new log streams, ordered by the number in their name; that a line which arrives late is not given by a later page (the end of a log is read twice for that); how FailureReason quotes the failure file.
 
     Experience with other frameworks carries over: `bucket`, `role`, `instance_type`, `experiment_name` and `input_data_s3_uri` mean the same. `environment` is the step's `env`, `tags` are `tags`, and what went into `estimator_args` has settings of its own.
   EOT
