@@ -182,8 +182,10 @@ class _Call:
         arguments = _arguments(step, args, kwargs)
         if len(arguments) > _ARGUMENT:
             path, arguments = _kept(arguments)
-            given.append((_BESIDE + "/arguments", path))
-        given.append((_BESIDE + "/stephost", package))
+            given.append((os.path.dirname(arguments[1:]), path))
+        # A step that calls another one has the package in its source already.
+        if not any(not target and os.path.isdir(os.path.join(top, _BESIDE, "stephost")) for target, top in given):
+            given.append((_BESIDE + "/stephost", package))
         options["source"] = given
         options.setdefault("step_name", self.name)
         self.options = options
@@ -339,7 +341,7 @@ def _kept(text: str) -> tuple[str, str]:
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as f:
         f.write(text)
     os.replace(temporary, path)
-    return path, f"@{_BESIDE}/arguments/arguments"
+    return path, f"@{_BESIDE}/arguments/{digest}/arguments"
 
 
 def _output(result: Result, name: str) -> str:

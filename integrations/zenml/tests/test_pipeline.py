@@ -77,6 +77,8 @@ def test_it_trains(pipe: Pipeline) -> None:
     assert run["verdict"]["class"] == "succeeded" and run["pipeline"] == "digits" and run["step"] == "train"
     assert run["token"] == f"zenml/{step.id}"
     assert len(pipe.trained()) == 1
+    stores = Path(os.environ["ZENML_CONFIG_PATH"]) / "local_stores"
+    assert any("training with 20" in f.read_text() for f in stores.rglob("*.log")), "ZenML has the step's log, too"
 
 
 def test_a_failing_step_says_why(pipe: Pipeline) -> None:

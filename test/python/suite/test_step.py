@@ -166,6 +166,18 @@ def test_async_function_and_call(script) -> None:
     assert printed(script(text)) == ["[2, 3]"]
 
 
+def test_a_step_calls_another(script) -> None:
+    there = {"STEPHOST_HOME": os.environ["STEPHOST_HOME"], "STEPHOST_PROGRAM": stephost.binary()}
+    text = HEAD + (
+        "import os\n"
+        "@stephost.step(step_operator='here')\ndef inner(x): return x[::-1]\n"
+        "@stephost.step(step_operator='here')\ndef outer(x):\n"
+        f"    os.environ.update({there!r})\n"
+        "    return inner.remote(x + 'c')\n"
+    ) + MAIN + "    s = 'ab' * 8000\n    print(outer.remote(s) == (s + 'c')[::-1])\n"
+    assert printed(script(text))[-1] == "True"
+
+
 def test_requirements(script, tmp_path: Path) -> None:
     """A requirement that only the step has, from a directory: no index is asked."""
     project = tmp_path / "lib"
