@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/stephost/stephost/pluginsdk"
 )
 
@@ -46,6 +48,9 @@ func (b *built) environment(_ place, s *pluginsdk.Step) error {
 	if !shim {
 		env["STEPHOST_OUTPUT_DIR"] = modelDir
 	}
+	// Where SageMaker puts what lies in that directory at the end; a step may also
+	// write there itself.
+	env["STEPHOST_OUTPUT_URI"] = aws.ToString(b.input.OutputDataConfig.S3OutputPath) + "/" + aws.ToString(b.input.TrainingJobName) + "/output/model"
 
 	argv, packArgv := pluginsdk.ContainerArgv(s), false
 	if why := unfit(argv); why != "" {

@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 24505 sha256:9b10ae0f277fbcc30fe451c3f97001d0b9de7e3e945310d79cbee7383a215f5c
+#!stephost flavor manifest v1 24506 sha256:1be7d719abbe90925d9852598a9b9a1466e82960f43e9105e64dafb9cda529c2
 # The manifest of the flavor `sagemaker`. After a change: stephost flavor stamp flavor.hcl
 flavor "sagemaker" {
   version      = "0.1.0"
@@ -225,7 +225,7 @@ flavor "sagemaker" {
   setting "max_pending" {
     type        = string
     default     = null
-    description = "How long the job may wait for capacity of a training plan (2h to 672h). The step's timeouts.provisioning limits every wait."
+    description = "How long the job may wait for capacity of a training plan (30m to 672h). The step's timeouts.provisioning limits every wait."
     validation {
       condition     = value == null || can(regex("^([0-9]+(h|m|s))+$", value))
       error_message = "must be a duration such as \"12h\""
@@ -271,7 +271,7 @@ flavor "sagemaker" {
     type        = string
     default     = null
     aliases     = ["keep_alive_period_in_seconds", "warm_pool"]
-    description = "Keep the instances for the next job of the same shape (warm pool), at most 1h; they are paid for. A duration such as \"10m\", or seconds."
+    description = "Keep the instances for the next job of the same shape (warm pool), at most 6h; they are paid for. A duration such as \"10m\", or seconds."
     validation {
       condition     = value == null || can(regex("^([0-9]+|([0-9]+(h|m|s))+)$", value))
       error_message = "must be a duration such as \"10m\""
