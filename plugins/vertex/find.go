@@ -18,9 +18,6 @@ const (
 	// pageSize of lists of jobs: the most that the API gives (assumption: the
 	// common limit of Google's list calls).
 	pageSize = 100
-	// lateList is how long a new job may be missing in lists (assumption, the
-	// manifest's `settle`: the API does not say that lists are consistent).
-	lateList = 60 * time.Second
 	// askAgain is how soon a job that may be listed late is looked for again.
 	askAgain = 2 * time.Second
 	// mostAttempts bounds what is read for one run token.

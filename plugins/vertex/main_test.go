@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,27 +20,20 @@ import (
 // hang is longer than anything here takes, on any machine.
 const hang = time.Minute
 
-// shimProgram is what stands for the shim of an image: the real one, built once.
-var shimProgram string
-
-// asFake makes the test's own binary a fake; its value is the shim.
-const asFake = "VERTEX_TEST_FAKE"
+// Programs that TestMain builds before any test runs: the fake, and what stands
+// for the shim of an image, which is the real one. The fake is built without the
+// race detector: it serves floods of a million log entries.
+var fakeProgram, shimProgram string
 
 func TestMain(m *testing.M) {
-	if shim, is := os.LookupEnv(asFake); is {
-		cloudfake.Main(fake.Open(shim))
-		return
-	}
-	var err error
-	shimProgram, err = cloudfake.Build(context.Background(), filepath.Join("..", ".."), "./cmd/stephost-init", "stephost-init")
-	if err != nil {
+	var err1, err2 error
+	fakeProgram, err1 = cloudfake.Build(context.Background(), ".", "./internal/fake/cmd/vertexfake", "vertexfake")
+	shimProgram, err2 = cloudfake.Build(context.Background(), filepath.Join("..", ".."), "./cmd/stephost-init", "stephost-init")
+	if err := errors.Join(err1, err2); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.(*http2Client).keepalive"),
-		// OpenCensus starts a worker in an init function; the vendor's stubs link it.
-		goleak.IgnoreAnyFunction("go.opencensus.io/stats/view.(*worker).start"))
+	goleak.VerifyTestMain(m)
 }
 
 // cloud is a fake with a key file to sign in with.
@@ -49,8 +43,8 @@ type cloud struct {
 }
 
 func newCloud(t testing.TB) *cloud {
-	t.Setenv(asFake, shimProgram)
-	f, err := cloudfake.Start(context.Background(), os.Args[0], t.TempDir())
+	t.Setenv("VERTEXFAKE_SHIM", shimProgram)
+	f, err := cloudfake.Start(context.Background(), fakeProgram, t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.Stop()) })
 	c := &cloud{Fake: f, key: filepath.Join(t.TempDir(), "key.json")}

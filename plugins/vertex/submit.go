@@ -108,13 +108,10 @@ func (q *session) existing(ctx context.Context, s *pluginsdk.Step, m *claim) (*a
 		}
 		return nil, pluginsdk.Rejected(q.ask(err))
 	}
-	for _, job := range jobs {
-		if err := same(job.GetLabels()[labelDigest], s); err != nil {
-			return nil, err
-		}
-		return job, nil
-	}
-	if m == nil {
+	switch {
+	case len(jobs) > 0:
+		return jobs[0], same(jobs[0].GetLabels()[labelDigest], s)
+	case m == nil:
 		return nil, nil
 	}
 	// Another process holds the marker, and its job is not listed (yet).

@@ -167,7 +167,7 @@ func checkGrant(r *http.Request) error {
 		}
 	case "refresh_token":
 		if r.Form.Get("refresh_token") != "good" {
-			return errors.New("Token has been expired or revoked.")
+			return errors.New("token has been expired or revoked")
 		}
 	default:
 		return errors.New("unsupported grant type")
