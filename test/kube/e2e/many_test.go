@@ -136,5 +136,8 @@ func TestMany(t *testing.T) {
 	}
 	t.Logf("%.1f requests for each job in all, %.1f of them ask how it is", sum/many, polls/many)
 	assert.Less(t, polls/many, 8+2*took.Minutes(), "somebody polls")
-	assert.Less(t, (after["CONNECT pods/log"]-before["CONNECT pods/log"])/many, 15.0, "somebody polls logs")
+	// A log is opened once, and some times more at its end, until the kubelet tells
+	// that the container is over; with 200 that end at once it needs minutes for it.
+	logs := after["CONNECT pods/log"] - before["CONNECT pods/log"]
+	assert.Less(t, logs/many, 8+4*took.Minutes(), "somebody polls logs")
 }
