@@ -22,9 +22,11 @@ type kubelet struct {
 	over    bool
 
 	// cut, if above zero, breaks each stream behind so many bytes.
-	cut  func() int
-	zone *time.Location
-	opts []corev1.PodLogOptions
+	cut func() int
+	// giveUp is what a follow ends with at the end of the file; "" = it does not.
+	giveUp string
+	zone   *time.Location
+	opts   []corev1.PodLogOptions
 }
 
 type record struct {
@@ -99,6 +101,7 @@ type served struct {
 	buf     bytes.Buffer
 	sent    int64
 	left    int
+	gaveUp  bool
 }
 
 func (s *served) Close() error { return nil }
@@ -145,6 +148,11 @@ func (s *served) fill() error {
 		}
 		newest := len(s.k.files) - 1
 		switch {
+		case s.o.Follow && s.k.giveUp != "" && !s.gaveUp:
+			s.gaveUp = true
+			s.buf.WriteString(s.k.giveUp)
+		case s.gaveUp:
+			return io.EOF
 		case s.o.Follow && s.k.over:
 			return io.EOF // also when there is a newer file: so it is
 		case s.o.Follow && s.file < newest:

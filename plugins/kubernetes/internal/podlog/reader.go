@@ -137,7 +137,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 		case data, ok := <-chunks:
 			r.waiting.Store(0)
 			if !ok {
-				return r.end(&split, <-ended, before)
+				return r.end(&split, <-ended, follow, before)
 			}
 			if err := split.write(data, r.seam.take); err != nil {
 				return r.rotation.delivered - before, err
@@ -165,11 +165,13 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 }
 
 // end settles a read whose stream is over.
-func (r *Reader) end(split *splitter, err error, before int64) (int64, error) {
-	e := split.end(err != nil, r.seam.take)
+func (r *Reader) end(split *splitter, err error, follow bool, before int64) (int64, error) {
+	e := split.end(err != nil, follow, r.seam.take)
 	switch {
 	case e != nil:
-		err = e
+		if err = r.out.flush(); err == nil {
+			err = e
+		}
 	case err == nil:
 		err = r.settle()
 	default:

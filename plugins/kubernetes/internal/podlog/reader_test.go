@@ -279,7 +279,7 @@ func TestTheKubeletsOwnWordsAreNoLog(t *testing.T) {
 		yield := func(p piece) error { pieces = append(pieces, p); return nil }
 		err := s.write([]byte(text), yield)
 		if err == nil {
-			err = s.end(false, yield)
+			err = s.end(false, true, yield)
 		}
 		var foreign *ForeignError
 		require.ErrorAs(t, err, &foreign)
@@ -292,6 +292,27 @@ func TestTheKubeletsOwnWordsAreNoLog(t *testing.T) {
 	_, err := o.again(t, k).Read(contextOf(t), false)
 	require.NoError(t, err)
 	assert.Equal(t, "unable to retrieve container logs for me\n", o.data.String())
+}
+
+// A kubelet that gives up a follow says so where the log stands, also in the
+// middle of a line (seen with "too many open files"), and the next read goes on
+// behind it.
+func TestAFollowThatTheKubeletGivesUp(t *testing.T) {
+	k, o := newKubelet(), newTook()
+	k.write(begin, []byte("one\nhalf a"))
+	k.giveUp = "failed to create fsnotify watcher: too many open files"
+	r := o.again(t, k)
+	_, err := r.Read(contextOf(t), true)
+	var foreign *ForeignError
+	require.ErrorAs(t, err, &foreign)
+	assert.Equal(t, "one\nhalf a", o.data.String())
+	k.giveUp = ""
+	k.write(begin.Add(time.Second), []byte(" line\n"))
+	k.end()
+	_, err = r.Read(contextOf(t), true)
+	require.NoError(t, err)
+	assert.Equal(t, "one\nhalf a line\n", o.data.String())
+	assert.Empty(t, o.gaps)
 }
 
 // Partial lines of both streams are mixed by the runtime; the bytes are kept.

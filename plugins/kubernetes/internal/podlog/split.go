@@ -69,21 +69,34 @@ func (s *splitter) write(data []byte, yield func(piece) error) error {
 
 // end passes on what is left behind the last newline. Where the stream broke, a
 // rest at the beginning of a line may be half a timestamp: without a whole one
-// it is dropped, and comes again.
-func (s *splitter) end(broken bool, yield func(piece) error) error {
+// it is dropped, and comes again. A follow that a kubelet gives up ends with its
+// reason, in the middle of a line when the runtime has stored a part of one.
+func (s *splitter) end(broken, follow bool, yield func(piece) error) error {
 	rest := s.buf
 	s.buf = nil
+	var own error
+	if follow && !broken {
+		for _, text := range foreign() {
+			if i := bytes.LastIndex(rest, []byte(text)); i >= 0 {
+				own, rest = &ForeignError{text: string(rest[i:])}, rest[:i]
+				break
+			}
+		}
+	}
 	for len(rest) > 0 {
 		if _, _, ok := cutStamp(rest); broken && !s.inside && !ok {
-			return nil
+			break
 		}
 		n, err := s.next(rest, true, yield)
-		if err != nil || n == 0 {
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			break
 		}
 		rest = rest[n:]
 	}
-	return nil
+	return own
 }
 
 // next passes on one piece of data and returns how much it took; 0 = more is
