@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
 
@@ -38,7 +38,7 @@ func (g *azureml) Cancel(ctx context.Context, c Config, h pluginsdk.Handle, _ pl
 		return nil
 	}
 	var answer *http.Response
-	_, err = cl.jobs.BeginCancel(runtime.WithCaptureResponse(ctx, &answer), c.ResourceGroup, c.WorkspaceName, d.Job, nil)
+	_, err = cl.jobs.BeginCancel(policy.WithCaptureResponse(ctx, &answer), c.ResourceGroup, c.WorkspaceName, d.Job, nil)
 	switch {
 	case err == nil, answer != nil && (answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusAccepted):
 		return nil

@@ -44,11 +44,8 @@ type runDetails struct {
 
 type runError struct {
 	Error struct {
-		Code      string    `json:"code"`
-		Message   string    `json:"message"`
-		InnerCode *struct { // one level is enough: it is only a word for people
-			Code string `json:"code"`
-		} `json:"innerError"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
 	} `json:"error"`
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -55,7 +55,7 @@ func (g *azureml) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plug
 	}
 	warn(s, b.warnings)
 	var answer *http.Response
-	made, err := cl.jobs.CreateOrUpdate(runtime.WithCaptureResponse(ctx, &answer), c.ResourceGroup, c.WorkspaceName, jobName(s.Key), ml.JobBase{Properties: &b.job}, nil)
+	made, err := cl.jobs.CreateOrUpdate(policy.WithCaptureResponse(ctx, &answer), c.ResourceGroup, c.WorkspaceName, jobName(s.Key), ml.JobBase{Properties: &b.job}, nil)
 	if err != nil {
 		return none, cl.refused(ctx, s, err)
 	}
