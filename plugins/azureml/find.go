@@ -11,8 +11,10 @@ import (
 )
 
 // Find looks for a key by the job's name, which is a consistent read, and for a
-// run token by a property, which is a list: a fresh job may be missing in it
-// (assumption).
+// run token by a property, which is a list: a fresh job may be missing in it for
+// some seconds (assumption; the manifest's settle). If it is longer, nothing runs
+// twice all the same: the key of an attempt follows from the token, and Submit
+// looks for it by name.
 func (g *azureml) Find(ctx context.Context, c Config, q pluginsdk.Query) (pluginsdk.Found, error) {
 	var all pluginsdk.Found
 	cl, err := g.open(ctx, c)

@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 16403 sha256:00e21ad6a7dba340a6524038b74179f087a7a4f14929ae7560331f6877c9c633
+#!stephost flavor manifest v1 16403 sha256:cad20a8059a62ea5bdd2ff220fc46709486f15bbf66b2bc6f1df7837e467157d
 # The manifest of the flavor `azureml`. After a change: stephost flavor stamp flavor.hcl
 flavor "azureml" {
   version      = "0.1.0"
@@ -15,7 +15,7 @@ flavor "azureml" {
   submission {
     idempotency = "key"
     key_lives   = "forever"
-    settle      = "60s"
+    settle      = "10s"
     keeps       = "2160h"
   }
 

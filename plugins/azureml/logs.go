@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -181,7 +183,8 @@ func (t *tail) addresses(ctx context.Context, cl *client) error {
 	if err != nil {
 		return cl.ask(err)
 	}
-	for name, address := range run.LogFiles {
+	// In order, so that std_log_process_0.txt wins over a std_log.txt beside it.
+	for _, name := range slices.Sorted(maps.Keys(run.LogFiles)) {
 		m := logFile().FindStringSubmatch(name)
 		if m == nil {
 			continue
@@ -196,7 +199,7 @@ func (t *tail) addresses(ctx context.Context, cl *client) error {
 			f.offset = t.r.Offset(t.source(node, f.epoch))
 			t.files[node] = f
 		}
-		f.address = address
+		f.address = run.LogFiles[name]
 	}
 	return nil
 }
