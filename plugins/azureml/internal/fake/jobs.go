@@ -98,6 +98,10 @@ func (s *Server) putJob(ctx context.Context, _, _, id string, body ml.JobBase, _
 	command, ok := body.Properties.(*ml.CommandJob)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		e.SetResponseError(http.StatusServiceUnavailable, "ServerBusy")
+		return resp, e
+	}
 	if !ok || !jobName.MatchString(id) || s.wrong(command) != "" {
 		e.SetResponseError(http.StatusBadRequest, "UserError")
 		return resp, e

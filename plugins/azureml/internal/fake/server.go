@@ -43,6 +43,7 @@ type Server struct {
 	sdk    *mlfake.ServerFactoryTransport
 
 	mu           sync.Mutex
+	closed       bool
 	workspaceID  string
 	jobs         map[string]*job
 	all          []*job
@@ -87,6 +88,9 @@ func (s *Server) Service() *cloudfake.Service {
 
 // Close ends every job.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true // a call that is still on its way begins no life
+	s.mu.Unlock()
 	close(s.stop)
 	err := s.runner.Close()
 	s.lives.Wait()
