@@ -1,0 +1,2 @@
+// Package torture holds the torture of the flavor on its fake.
+package torture
