@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -216,14 +215,21 @@ func (w *World) plugins() []int {
 	})
 }
 
+func kill(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
+		_ = p.Release()
+	}
+}
+
 func (w *World) killPlugins() {
 	for _, pid := range w.plugins() {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		kill(pid)
 	}
 }
 
 func (w *World) killAll() {
 	for _, pid := range w.processes() {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		kill(pid)
 	}
 }
