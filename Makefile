@@ -15,6 +15,8 @@ TOOLS    := $(CURDIR)/$(BIN)/tools
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 MODULES  := . $(addprefix ./plugins/,$(PLUGINS)) ./examples/hello-flavor ./examples/slurm
+# Packages whose tests run at once: half of the time they wait for something.
+TEST_PACKAGES ?= 4
 FUZZTIME ?= 60s
 FUZZTIME_SHORT ?= 6s
 
@@ -71,10 +73,9 @@ demo: build
 DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/e2e|test/python|test/torture|plugins/[a-z]+/(e2e|internal/torture))$$
 
 test: build
-	@set -e; for m in $(MODULES); do echo "== tests of $$m"; (cd $$m; all=$$($(GO) list ./...); \
-	  $(GO) test -race -timeout 25m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
-	  drivers=$$(echo "$$all" | grep -E '$(DRIVERS)' || true); \
-	  if [ -n "$$drivers" ]; then $(GO) test -timeout 25m $$drivers; fi); done
+	@set -e; all=$$($(GO) list $(addsuffix /...,$(MODULES))); \
+	  $(GO) test -race -p $(TEST_PACKAGES) -timeout 25m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
+	  $(GO) test -p $(TEST_PACKAGES) -timeout 25m $$(echo "$$all" | grep -E '$(DRIVERS)')
 
 bench: build
 	$(GO) run ./test/bench
