@@ -85,6 +85,9 @@ func (s *Server) createTrainingJob(region string, in []byte) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, &apiError{http.StatusServiceUnavailable, "ServiceUnavailable", "the fake ends"}
+	}
 	name := aws.ToString(r.TrainingJobName)
 	if s.jobs[s.id(region, name)] != nil {
 		return nil, &apiError{http.StatusBadRequest, "ResourceInUse", "Training job names must be unique within an AWS account and region, and a training job with this name already exists (" + name + ")"}

@@ -37,6 +37,7 @@ type Server struct {
 	stop   chan struct{}
 
 	mu      sync.Mutex
+	closed  bool
 	account string
 	jobs    map[string]*job // by account/region/name
 	all     []*job
@@ -72,6 +73,9 @@ func (s *Server) Service() *cloudfake.Service {
 
 // Close ends every job.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true // a call that is still on its way begins no life
+	s.mu.Unlock()
 	close(s.stop)
 	err := s.runner.Close()
 	s.lives.Wait()
