@@ -33,7 +33,7 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	h := &harness{t: t, shared: t.TempDir()}
+	h := &harness{t: t, shared: sharedDir(t)}
 	server, err := pluginsdk.NewServer(manifest, pluginsdk.RemoteOf(slurm{}))
 	h.must(err)
 	listener := bufconn.Listen(1 << 20)
@@ -160,4 +160,27 @@ func (h *harness) must(err error) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// sharedDir is a directory that is removed when the last process has let go of it:
+// Slurm calls a job over before its script has written its last file.
+func sharedDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "slurm-shared-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			if time.Now().After(end) {
+				t.Errorf("somebody still writes: %v", err)
+				return
+			}
+		}
+	})
+	return dir
 }
