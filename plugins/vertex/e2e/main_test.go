@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/plugins/vertex/internal/fake"
 	"github.com/stephost/stephost/test/cloudfake"
 	"github.com/stephost/stephost/test/torture"
@@ -52,41 +49,10 @@ func testMain(m *testing.M) (code int, err error) {
 	if shim, err = cloudfake.Build(context.Background(), root, "./cmd/stephost-init", "stephost-init"); err != nil {
 		return 1, err
 	}
-	if err := shortSettle(root, dir); err != nil {
+	if err := torture.ShortSettle(dir, "plugins/vertex"); err != nil {
 		return 1, err
 	}
 	return torture.Main(m, "plugins/vertex"), nil
-}
-
-// settle is the settling time of these tests: a run that nobody can find becomes
-// `unknown` behind it, and to wait a minute for each would show nothing more.
-const settle = `settle      = "3s"`
-
-// shortSettle lets the plugin be built with a manifest whose settling time is
-// short, and with no other difference.
-func shortSettle(root, dir string) error {
-	original := filepath.Join(root, "plugins", "vertex", "flavor.hcl")
-	text, err := os.ReadFile(original)
-	if err != nil {
-		return err
-	}
-	changed := bytes.Replace(text, []byte(`settle      = "60s"`), []byte(settle), 1)
-	if bytes.Equal(changed, text) {
-		return fmt.Errorf("%s has no settling time of 60s", original)
-	}
-	replaced := filepath.Join(dir, "flavor.hcl")
-	if err := os.WriteFile(replaced, manifest.Stamp(changed), 0o600); err != nil {
-		return err
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(path, overlay, 0o600); err != nil {
-		return err
-	}
-	return os.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+path))
 }
 
 // startFake starts a fake for one test and returns it with the flags of an

@@ -31,7 +31,18 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(torture.Main(m, "plugins/sagemaker"))
+	dir, err := os.MkdirTemp("", "sagemaker-torture")
+	if err == nil {
+		err = torture.ShortSettle(dir, "plugins/sagemaker")
+	}
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = torture.Main(m, "plugins/sagemaker")
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // TestTorture: SageMaker's names are keys for ever, so every run comes through by

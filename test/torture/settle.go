@@ -1,0 +1,52 @@
+package torture
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stephost/stephost/host/manifest"
+)
+
+// The settling time of shipped manifests, and of the tests: what nobody can find
+// is waited for so long in every scenario, and a minute shows nothing more than
+// some seconds do.
+const (
+	settleShipped = `settle      = "60s"`
+	settleTests   = `settle      = "3s"`
+)
+
+// ShortSettle lets Main build the plugin of a package (see Main) with a manifest
+// whose settling time is short, and with no other difference. dir holds the
+// changed manifest and must live as long as Main builds.
+func ShortSettle(dir, pkg string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	original := filepath.Join(root, pkg, "flavor.hcl")
+	text, err := os.ReadFile(original)
+	if err != nil {
+		return err
+	}
+	changed := bytes.Replace(text, []byte(settleShipped), []byte(settleTests), 1)
+	if bytes.Equal(changed, text) {
+		return fmt.Errorf("%s has no settling time of 60s", original)
+	}
+	replaced := filepath.Join(dir, "flavor.hcl")
+	if err := os.WriteFile(replaced, manifest.Stamp(changed), 0o600); err != nil {
+		return err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, overlay, 0o600); err != nil {
+		return err
+	}
+	return os.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+path))
+}
