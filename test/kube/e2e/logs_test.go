@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,17 +57,4 @@ func checkFlood(t *testing.T, stdout string, lines int) (missing int) {
 		last, seen = n, seen+1
 	}
 	return lines - seen
-}
-
-// TestLogAcrossRotation: a slow writer whose log is rotated several times while
-// it is followed loses nothing.
-func TestLogAcrossRotation(t *testing.T) {
-	if os.Getenv("STEPHOST_TORTURE") != "long" {
-		t.Skip("SKIPPED, the kubelet looks at the size of logs each 10 s, so that this takes minutes: STEPHOST_TORTURE=long runs it")
-	}
-	const lines = 400_000
-	script := fmt.Sprintf(`BEGIN { for (i = 1; i <= %d; i++) { printf "%%08d %s\n", i; if (i %% 10000 == 0) system("sleep 1") } }`, lines, strings.Repeat("x", 90))
-	e := newLab(t).launch("--", "awk", script)
-	require.Equal(t, 0, e.code, e.stderr)
-	assert.Zero(t, checkFlood(t, e.stdout, lines))
 }
