@@ -753,3 +753,62 @@ class CleanupResponse(_message.Message):
     could_not_ask: CouldNotAsk
     diagnostics: _containers.RepeatedCompositeFieldContainer[Diagnostic]
     def __init__(self, could_not_ask: _Optional[_Union[CouldNotAsk, _Mapping]] = ..., diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ...) -> None: ...
+
+class ReadOutputRequest(_message.Message):
+    __slots__ = ("target", "handle", "key", "location", "list", "read")
+    class List(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    class Read(_message.Message):
+        __slots__ = ("name", "offset", "version")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        OFFSET_FIELD_NUMBER: _ClassVar[int]
+        VERSION_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        offset: int
+        version: str
+        def __init__(self, name: _Optional[str] = ..., offset: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    handle: Handle
+    key: str
+    location: str
+    list: ReadOutputRequest.List
+    read: ReadOutputRequest.Read
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., handle: _Optional[_Union[Handle, _Mapping]] = ..., key: _Optional[str] = ..., location: _Optional[str] = ..., list: _Optional[_Union[ReadOutputRequest.List, _Mapping]] = ..., read: _Optional[_Union[ReadOutputRequest.Read, _Mapping]] = ...) -> None: ...
+
+class OutputFile(_message.Message):
+    __slots__ = ("name", "bytes", "version", "modified_at", "offset")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_AT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    bytes: int
+    version: str
+    modified_at: _timestamp_pb2.Timestamp
+    offset: int
+    def __init__(self, name: _Optional[str] = ..., bytes: _Optional[int] = ..., version: _Optional[str] = ..., modified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ReadOutputResponse(_message.Message):
+    __slots__ = ("file", "data", "done", "could_not_ask", "diagnostics")
+    class Done(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    COULD_NOT_ASK_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
+    file: OutputFile
+    data: bytes
+    done: ReadOutputResponse.Done
+    could_not_ask: CouldNotAsk
+    diagnostics: _containers.RepeatedCompositeFieldContainer[Diagnostic]
+    def __init__(self, file: _Optional[_Union[OutputFile, _Mapping]] = ..., data: _Optional[bytes] = ..., done: _Optional[_Union[ReadOutputResponse.Done, _Mapping]] = ..., could_not_ask: _Optional[_Union[CouldNotAsk, _Mapping]] = ..., diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ...) -> None: ...

@@ -3842,6 +3842,328 @@ func (x *CleanupResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+type ReadOutputRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Target *Target                `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Handle *Handle                `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
+	Key    string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Output.location of the terminal event, unchanged.
+	Location string `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*ReadOutputRequest_List_
+	//	*ReadOutputRequest_Read_
+	What          isReadOutputRequest_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadOutputRequest) Reset() {
+	*x = ReadOutputRequest{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadOutputRequest) String() string {
+	return redacted(x)
+}
+
+func (*ReadOutputRequest) ProtoMessage() {}
+
+func (x *ReadOutputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadOutputRequest.ProtoReflect.Descriptor instead.
+func (*ReadOutputRequest) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ReadOutputRequest) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *ReadOutputRequest) GetHandle() *Handle {
+	if x != nil {
+		return x.Handle
+	}
+	return nil
+}
+
+func (x *ReadOutputRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ReadOutputRequest) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *ReadOutputRequest) GetWhat() isReadOutputRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *ReadOutputRequest) GetList() *ReadOutputRequest_List {
+	if x != nil {
+		if x, ok := x.What.(*ReadOutputRequest_List_); ok {
+			return x.List
+		}
+	}
+	return nil
+}
+
+func (x *ReadOutputRequest) GetRead() *ReadOutputRequest_Read {
+	if x != nil {
+		if x, ok := x.What.(*ReadOutputRequest_Read_); ok {
+			return x.Read
+		}
+	}
+	return nil
+}
+
+type isReadOutputRequest_What interface {
+	isReadOutputRequest_What()
+}
+
+type ReadOutputRequest_List_ struct {
+	List *ReadOutputRequest_List `protobuf:"bytes,5,opt,name=list,proto3,oneof"`
+}
+
+type ReadOutputRequest_Read_ struct {
+	Read *ReadOutputRequest_Read `protobuf:"bytes,6,opt,name=read,proto3,oneof"`
+}
+
+func (*ReadOutputRequest_List_) isReadOutputRequest_What() {}
+
+func (*ReadOutputRequest_Read_) isReadOutputRequest_What() {}
+
+// OutputFile is one file of an output.
+type OutputFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Relative to the location, with "/" between directories; "" where the
+	// location itself is the file. The host refuses a name that is absolute or
+	// leads out of its directory.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// -1 = unknown.
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Changes with the content, for example an entity tag; "" = unknown: then a
+	// read at an offset relies on the size alone. At most 1 KiB.
+	Version    string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	ModifiedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=modified_at,json=modifiedAt,proto3" json:"modified_at,omitempty"`
+	// Of a read: where the data that follow begin.
+	Offset        int64 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutputFile) Reset() {
+	*x = OutputFile{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutputFile) String() string {
+	return redacted(x)
+}
+
+func (*OutputFile) ProtoMessage() {}
+
+func (x *OutputFile) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutputFile.ProtoReflect.Descriptor instead.
+func (*OutputFile) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *OutputFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OutputFile) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *OutputFile) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *OutputFile) GetModifiedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ModifiedAt
+	}
+	return nil
+}
+
+func (x *OutputFile) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type ReadOutputResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*ReadOutputResponse_File
+	//	*ReadOutputResponse_Data
+	//	*ReadOutputResponse_Done_
+	//	*ReadOutputResponse_CouldNotAsk
+	Part          isReadOutputResponse_Part `protobuf_oneof:"part"`
+	Diagnostics   []*Diagnostic             `protobuf:"bytes,5,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadOutputResponse) Reset() {
+	*x = ReadOutputResponse{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadOutputResponse) String() string {
+	return redacted(x)
+}
+
+func (*ReadOutputResponse) ProtoMessage() {}
+
+func (x *ReadOutputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadOutputResponse.ProtoReflect.Descriptor instead.
+func (*ReadOutputResponse) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ReadOutputResponse) GetPart() isReadOutputResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *ReadOutputResponse) GetFile() *OutputFile {
+	if x != nil {
+		if x, ok := x.Part.(*ReadOutputResponse_File); ok {
+			return x.File
+		}
+	}
+	return nil
+}
+
+func (x *ReadOutputResponse) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*ReadOutputResponse_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *ReadOutputResponse) GetDone() *ReadOutputResponse_Done {
+	if x != nil {
+		if x, ok := x.Part.(*ReadOutputResponse_Done_); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+func (x *ReadOutputResponse) GetCouldNotAsk() *CouldNotAsk {
+	if x != nil {
+		if x, ok := x.Part.(*ReadOutputResponse_CouldNotAsk); ok {
+			return x.CouldNotAsk
+		}
+	}
+	return nil
+}
+
+func (x *ReadOutputResponse) GetDiagnostics() []*Diagnostic {
+	if x != nil {
+		return x.Diagnostics
+	}
+	return nil
+}
+
+type isReadOutputResponse_Part interface {
+	isReadOutputResponse_Part()
+}
+
+type ReadOutputResponse_File struct {
+	File *OutputFile `protobuf:"bytes,1,opt,name=file,proto3,oneof"`
+}
+
+type ReadOutputResponse_Data struct {
+	// At most 1 MiB.
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof"`
+}
+
+type ReadOutputResponse_Done_ struct {
+	Done *ReadOutputResponse_Done `protobuf:"bytes,3,opt,name=done,proto3,oneof"`
+}
+
+type ReadOutputResponse_CouldNotAsk struct {
+	CouldNotAsk *CouldNotAsk `protobuf:"bytes,4,opt,name=could_not_ask,json=couldNotAsk,proto3,oneof"`
+}
+
+func (*ReadOutputResponse_File) isReadOutputResponse_Part() {}
+
+func (*ReadOutputResponse_Data) isReadOutputResponse_Part() {}
+
+func (*ReadOutputResponse_Done_) isReadOutputResponse_Part() {}
+
+func (*ReadOutputResponse_CouldNotAsk) isReadOutputResponse_Part() {}
+
 // Image by digest; set for kind "image".
 type Environment_Image struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -3854,7 +4176,7 @@ type Environment_Image struct {
 
 func (x *Environment_Image) Reset() {
 	*x = Environment_Image{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[45]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3866,7 +4188,7 @@ func (x *Environment_Image) String() string {
 func (*Environment_Image) ProtoMessage() {}
 
 func (x *Environment_Image) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[45]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3912,7 +4234,7 @@ type Environment_Directory struct {
 
 func (x *Environment_Directory) Reset() {
 	*x = Environment_Directory{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[46]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3924,7 +4246,7 @@ func (x *Environment_Directory) String() string {
 func (*Environment_Directory) ProtoMessage() {}
 
 func (x *Environment_Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[46]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3973,7 +4295,7 @@ type Environment_Raw struct {
 
 func (x *Environment_Raw) Reset() {
 	*x = Environment_Raw{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[47]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4307,7 @@ func (x *Environment_Raw) String() string {
 func (*Environment_Raw) ProtoMessage() {}
 
 func (x *Environment_Raw) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[47]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4027,7 +4349,7 @@ type PrepareResponse_Done struct {
 
 func (x *PrepareResponse_Done) Reset() {
 	*x = PrepareResponse_Done{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[51]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4039,7 +4361,7 @@ func (x *PrepareResponse_Done) String() string {
 func (*PrepareResponse_Done) ProtoMessage() {}
 
 func (x *PrepareResponse_Done) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[51]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4083,7 +4405,7 @@ type SubmitResponse_Accepted struct {
 
 func (x *SubmitResponse_Accepted) Reset() {
 	*x = SubmitResponse_Accepted{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[52]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4095,7 +4417,7 @@ func (x *SubmitResponse_Accepted) String() string {
 func (*SubmitResponse_Accepted) ProtoMessage() {}
 
 func (x *SubmitResponse_Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[52]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4147,7 +4469,7 @@ type SubmitResponse_Rejected struct {
 
 func (x *SubmitResponse_Rejected) Reset() {
 	*x = SubmitResponse_Rejected{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[53]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +4481,7 @@ func (x *SubmitResponse_Rejected) String() string {
 func (*SubmitResponse_Rejected) ProtoMessage() {}
 
 func (x *SubmitResponse_Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[53]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4183,7 +4505,7 @@ type SubmitResponse_Uncertain struct {
 
 func (x *SubmitResponse_Uncertain) Reset() {
 	*x = SubmitResponse_Uncertain{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[54]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4195,7 +4517,7 @@ func (x *SubmitResponse_Uncertain) String() string {
 func (*SubmitResponse_Uncertain) ProtoMessage() {}
 
 func (x *SubmitResponse_Uncertain) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[54]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4220,7 +4542,7 @@ type SubmitResponse_NotSent struct {
 
 func (x *SubmitResponse_NotSent) Reset() {
 	*x = SubmitResponse_NotSent{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4232,7 +4554,7 @@ func (x *SubmitResponse_NotSent) String() string {
 func (*SubmitResponse_NotSent) ProtoMessage() {}
 
 func (x *SubmitResponse_NotSent) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[55]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4276,7 +4598,7 @@ type FindResponse_Job struct {
 
 func (x *FindResponse_Job) Reset() {
 	*x = FindResponse_Job{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4288,7 +4610,7 @@ func (x *FindResponse_Job) String() string {
 func (*FindResponse_Job) ProtoMessage() {}
 
 func (x *FindResponse_Job) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[56]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4382,7 +4704,7 @@ type CancelResponse_Accepted struct {
 
 func (x *CancelResponse_Accepted) Reset() {
 	*x = CancelResponse_Accepted{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4394,7 +4716,7 @@ func (x *CancelResponse_Accepted) String() string {
 func (*CancelResponse_Accepted) ProtoMessage() {}
 
 func (x *CancelResponse_Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[58]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4418,7 +4740,7 @@ type CancelResponse_AlreadyOver struct {
 
 func (x *CancelResponse_AlreadyOver) Reset() {
 	*x = CancelResponse_AlreadyOver{}
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +4752,7 @@ func (x *CancelResponse_AlreadyOver) String() string {
 func (*CancelResponse_AlreadyOver) ProtoMessage() {}
 
 func (x *CancelResponse_AlreadyOver) ProtoReflect() protoreflect.Message {
-	mi := &file_stephost_operator_v1_operator_proto_msgTypes[59]
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4444,6 +4766,144 @@ func (x *CancelResponse_AlreadyOver) ProtoReflect() protoreflect.Message {
 // Deprecated: Use CancelResponse_AlreadyOver.ProtoReflect.Descriptor instead.
 func (*CancelResponse_AlreadyOver) Descriptor() ([]byte, []int) {
 	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{41, 1}
+}
+
+// All files of the location, without their bytes.
+type ReadOutputRequest_List struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadOutputRequest_List) Reset() {
+	*x = ReadOutputRequest_List{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadOutputRequest_List) String() string {
+	return redacted(x)
+}
+
+func (*ReadOutputRequest_List) ProtoMessage() {}
+
+func (x *ReadOutputRequest_List) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadOutputRequest_List.ProtoReflect.Descriptor instead.
+func (*ReadOutputRequest_List) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{44, 0}
+}
+
+// The bytes of one file.
+type ReadOutputRequest_Read struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As listed. "" where the location itself is the file, which it certainly
+	// is where the terminal event tells its size.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Number of bytes that the host has already.
+	Offset int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	// The version that they are of; "" with offset 0.
+	Version       string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadOutputRequest_Read) Reset() {
+	*x = ReadOutputRequest_Read{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadOutputRequest_Read) String() string {
+	return redacted(x)
+}
+
+func (*ReadOutputRequest_Read) ProtoMessage() {}
+
+func (x *ReadOutputRequest_Read) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadOutputRequest_Read.ProtoReflect.Descriptor instead.
+func (*ReadOutputRequest_Read) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{44, 1}
+}
+
+func (x *ReadOutputRequest_Read) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReadOutputRequest_Read) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *ReadOutputRequest_Read) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type ReadOutputResponse_Done struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadOutputResponse_Done) Reset() {
+	*x = ReadOutputResponse_Done{}
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadOutputResponse_Done) String() string {
+	return redacted(x)
+}
+
+func (*ReadOutputResponse_Done) ProtoMessage() {}
+
+func (x *ReadOutputResponse_Done) ProtoReflect() protoreflect.Message {
+	mi := &file_stephost_operator_v1_operator_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadOutputResponse_Done.ProtoReflect.Descriptor instead.
+func (*ReadOutputResponse_Done) Descriptor() ([]byte, []int) {
+	return file_stephost_operator_v1_operator_proto_rawDescGZIP(), []int{46, 0}
 }
 
 var File_stephost_operator_v1_operator_proto protoreflect.FileDescriptor
@@ -4775,7 +5235,36 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\vWHAT_RECORD\x10\x02\"\x9c\x01\n" +
 	"\x0fCleanupResponse\x12E\n" +
 	"\rcould_not_ask\x18\x01 \x01(\v2!.stephost.operator.v1.CouldNotAskR\vcouldNotAsk\x12B\n" +
-	"\vdiagnostics\x18\x02 \x03(\v2 .stephost.operator.v1.DiagnosticR\vdiagnostics*N\n" +
+	"\vdiagnostics\x18\x02 \x03(\v2 .stephost.operator.v1.DiagnosticR\vdiagnostics\"\x93\x03\n" +
+	"\x11ReadOutputRequest\x124\n" +
+	"\x06target\x18\x01 \x01(\v2\x1c.stephost.operator.v1.TargetR\x06target\x124\n" +
+	"\x06handle\x18\x02 \x01(\v2\x1c.stephost.operator.v1.HandleR\x06handle\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x1a\n" +
+	"\blocation\x18\x04 \x01(\tR\blocation\x12B\n" +
+	"\x04list\x18\x05 \x01(\v2,.stephost.operator.v1.ReadOutputRequest.ListH\x00R\x04list\x12B\n" +
+	"\x04read\x18\x06 \x01(\v2,.stephost.operator.v1.ReadOutputRequest.ReadH\x00R\x04read\x1a\x06\n" +
+	"\x04List\x1aL\n" +
+	"\x04Read\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversionB\x06\n" +
+	"\x04what\"\xa5\x01\n" +
+	"\n" +
+	"OutputFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12;\n" +
+	"\vmodified_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"modifiedAt\x12\x16\n" +
+	"\x06offset\x18\x05 \x01(\x03R\x06offset\"\xc4\x02\n" +
+	"\x12ReadOutputResponse\x126\n" +
+	"\x04file\x18\x01 \x01(\v2 .stephost.operator.v1.OutputFileH\x00R\x04file\x12\x14\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x12C\n" +
+	"\x04done\x18\x03 \x01(\v2-.stephost.operator.v1.ReadOutputResponse.DoneH\x00R\x04done\x12G\n" +
+	"\rcould_not_ask\x18\x04 \x01(\v2!.stephost.operator.v1.CouldNotAskH\x00R\vcouldNotAsk\x12B\n" +
+	"\vdiagnostics\x18\x05 \x03(\v2 .stephost.operator.v1.DiagnosticR\vdiagnostics\x1a\x06\n" +
+	"\x04DoneB\x06\n" +
+	"\x04part*N\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_ERROR\x10\x01\x12\x14\n" +
@@ -4804,7 +5293,7 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\fPHASE_FAILED\x10\x06\x12\x13\n" +
 	"\x0fPHASE_CANCELLED\x10\a\x12\x0e\n" +
 	"\n" +
-	"PHASE_LOST\x10\b2\xa5\b\n" +
+	"PHASE_LOST\x10\b2\x88\t\n" +
 	"\fStepOperator\x12b\n" +
 	"\vGetMetadata\x12(.stephost.operator.v1.GetMetadataRequest\x1a).stephost.operator.v1.GetMetadataResponse\x12Y\n" +
 	"\bValidate\x12%.stephost.operator.v1.ValidateRequest\x1a&.stephost.operator.v1.ValidateResponse\x12M\n" +
@@ -4817,7 +5306,9 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\x05Watch\x12\".stephost.operator.v1.WatchRequest\x1a#.stephost.operator.v1.WatchResponse0\x01\x12O\n" +
 	"\x04Logs\x12!.stephost.operator.v1.LogsRequest\x1a\".stephost.operator.v1.LogsResponse0\x01\x12S\n" +
 	"\x06Cancel\x12#.stephost.operator.v1.CancelRequest\x1a$.stephost.operator.v1.CancelResponse\x12V\n" +
-	"\aCleanup\x12$.stephost.operator.v1.CleanupRequest\x1a%.stephost.operator.v1.CleanupResponseBDZBgithub.com/stephost/stephost/proto/stephost/operator/v1;operatorv1b\x06proto3"
+	"\aCleanup\x12$.stephost.operator.v1.CleanupRequest\x1a%.stephost.operator.v1.CleanupResponse\x12a\n" +
+	"\n" +
+	"ReadOutput\x12'.stephost.operator.v1.ReadOutputRequest\x1a(.stephost.operator.v1.ReadOutputResponse0\x01BDZBgithub.com/stephost/stephost/proto/stephost/operator/v1;operatorv1b\x06proto3"
 
 var (
 	file_stephost_operator_v1_operator_proto_rawDescOnce sync.Once
@@ -4832,7 +5323,7 @@ func file_stephost_operator_v1_operator_proto_rawDescGZIP() []byte {
 }
 
 var file_stephost_operator_v1_operator_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_stephost_operator_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_stephost_operator_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_stephost_operator_v1_operator_proto_goTypes = []any{
 	(Severity)(0),                      // 0: stephost.operator.v1.Severity
 	(Class)(0),                         // 1: stephost.operator.v1.Class
@@ -4885,46 +5376,52 @@ var file_stephost_operator_v1_operator_proto_goTypes = []any{
 	(*CancelResponse)(nil),             // 48: stephost.operator.v1.CancelResponse
 	(*CleanupRequest)(nil),             // 49: stephost.operator.v1.CleanupRequest
 	(*CleanupResponse)(nil),            // 50: stephost.operator.v1.CleanupResponse
-	nil,                                // 51: stephost.operator.v1.Values.SecretsEntry
-	(*Environment_Image)(nil),          // 52: stephost.operator.v1.Environment.Image
-	(*Environment_Directory)(nil),      // 53: stephost.operator.v1.Environment.Directory
-	(*Environment_Raw)(nil),            // 54: stephost.operator.v1.Environment.Raw
-	nil,                                // 55: stephost.operator.v1.Step.LabelsEntry
-	nil,                                // 56: stephost.operator.v1.Step.EnvEntry
-	nil,                                // 57: stephost.operator.v1.Step.SecretsEntry
-	(*PrepareResponse_Done)(nil),       // 58: stephost.operator.v1.PrepareResponse.Done
-	(*SubmitResponse_Accepted)(nil),    // 59: stephost.operator.v1.SubmitResponse.Accepted
-	(*SubmitResponse_Rejected)(nil),    // 60: stephost.operator.v1.SubmitResponse.Rejected
-	(*SubmitResponse_Uncertain)(nil),   // 61: stephost.operator.v1.SubmitResponse.Uncertain
-	(*SubmitResponse_NotSent)(nil),     // 62: stephost.operator.v1.SubmitResponse.NotSent
-	(*FindResponse_Job)(nil),           // 63: stephost.operator.v1.FindResponse.Job
-	nil,                                // 64: stephost.operator.v1.LogsRequest.CursorsEntry
-	(*CancelResponse_Accepted)(nil),    // 65: stephost.operator.v1.CancelResponse.Accepted
-	(*CancelResponse_AlreadyOver)(nil), // 66: stephost.operator.v1.CancelResponse.AlreadyOver
-	(*durationpb.Duration)(nil),        // 67: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 68: google.protobuf.Timestamp
+	(*ReadOutputRequest)(nil),          // 51: stephost.operator.v1.ReadOutputRequest
+	(*OutputFile)(nil),                 // 52: stephost.operator.v1.OutputFile
+	(*ReadOutputResponse)(nil),         // 53: stephost.operator.v1.ReadOutputResponse
+	nil,                                // 54: stephost.operator.v1.Values.SecretsEntry
+	(*Environment_Image)(nil),          // 55: stephost.operator.v1.Environment.Image
+	(*Environment_Directory)(nil),      // 56: stephost.operator.v1.Environment.Directory
+	(*Environment_Raw)(nil),            // 57: stephost.operator.v1.Environment.Raw
+	nil,                                // 58: stephost.operator.v1.Step.LabelsEntry
+	nil,                                // 59: stephost.operator.v1.Step.EnvEntry
+	nil,                                // 60: stephost.operator.v1.Step.SecretsEntry
+	(*PrepareResponse_Done)(nil),       // 61: stephost.operator.v1.PrepareResponse.Done
+	(*SubmitResponse_Accepted)(nil),    // 62: stephost.operator.v1.SubmitResponse.Accepted
+	(*SubmitResponse_Rejected)(nil),    // 63: stephost.operator.v1.SubmitResponse.Rejected
+	(*SubmitResponse_Uncertain)(nil),   // 64: stephost.operator.v1.SubmitResponse.Uncertain
+	(*SubmitResponse_NotSent)(nil),     // 65: stephost.operator.v1.SubmitResponse.NotSent
+	(*FindResponse_Job)(nil),           // 66: stephost.operator.v1.FindResponse.Job
+	nil,                                // 67: stephost.operator.v1.LogsRequest.CursorsEntry
+	(*CancelResponse_Accepted)(nil),    // 68: stephost.operator.v1.CancelResponse.Accepted
+	(*CancelResponse_AlreadyOver)(nil), // 69: stephost.operator.v1.CancelResponse.AlreadyOver
+	(*ReadOutputRequest_List)(nil),     // 70: stephost.operator.v1.ReadOutputRequest.List
+	(*ReadOutputRequest_Read)(nil),     // 71: stephost.operator.v1.ReadOutputRequest.Read
+	(*ReadOutputResponse_Done)(nil),    // 72: stephost.operator.v1.ReadOutputResponse.Done
+	(*durationpb.Duration)(nil),        // 73: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 74: google.protobuf.Timestamp
 }
 var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	0,   // 0: stephost.operator.v1.Diagnostic.severity:type_name -> stephost.operator.v1.Severity
 	1,   // 1: stephost.operator.v1.Diagnostic.class:type_name -> stephost.operator.v1.Class
-	51,  // 2: stephost.operator.v1.Values.secrets:type_name -> stephost.operator.v1.Values.SecretsEntry
+	54,  // 2: stephost.operator.v1.Values.secrets:type_name -> stephost.operator.v1.Values.SecretsEntry
 	9,   // 3: stephost.operator.v1.Target.config:type_name -> stephost.operator.v1.Values
 	10,  // 4: stephost.operator.v1.Target.scope:type_name -> stephost.operator.v1.Scope
 	3,   // 5: stephost.operator.v1.CouldNotAsk.reason:type_name -> stephost.operator.v1.CouldNotAsk.Reason
 	7,   // 6: stephost.operator.v1.CouldNotAsk.diagnostic:type_name -> stephost.operator.v1.Diagnostic
-	67,  // 7: stephost.operator.v1.CouldNotAsk.retry_after:type_name -> google.protobuf.Duration
-	52,  // 8: stephost.operator.v1.Environment.image:type_name -> stephost.operator.v1.Environment.Image
-	53,  // 9: stephost.operator.v1.Environment.directory:type_name -> stephost.operator.v1.Environment.Directory
-	54,  // 10: stephost.operator.v1.Environment.raw:type_name -> stephost.operator.v1.Environment.Raw
-	55,  // 11: stephost.operator.v1.Step.labels:type_name -> stephost.operator.v1.Step.LabelsEntry
-	56,  // 12: stephost.operator.v1.Step.env:type_name -> stephost.operator.v1.Step.EnvEntry
-	57,  // 13: stephost.operator.v1.Step.secrets:type_name -> stephost.operator.v1.Step.SecretsEntry
+	73,  // 7: stephost.operator.v1.CouldNotAsk.retry_after:type_name -> google.protobuf.Duration
+	55,  // 8: stephost.operator.v1.Environment.image:type_name -> stephost.operator.v1.Environment.Image
+	56,  // 9: stephost.operator.v1.Environment.directory:type_name -> stephost.operator.v1.Environment.Directory
+	57,  // 10: stephost.operator.v1.Environment.raw:type_name -> stephost.operator.v1.Environment.Raw
+	58,  // 11: stephost.operator.v1.Step.labels:type_name -> stephost.operator.v1.Step.LabelsEntry
+	59,  // 12: stephost.operator.v1.Step.env:type_name -> stephost.operator.v1.Step.EnvEntry
+	60,  // 13: stephost.operator.v1.Step.secrets:type_name -> stephost.operator.v1.Step.SecretsEntry
 	16,  // 14: stephost.operator.v1.Step.environment:type_name -> stephost.operator.v1.Environment
 	14,  // 15: stephost.operator.v1.Step.resources:type_name -> stephost.operator.v1.Resources
 	9,   // 16: stephost.operator.v1.Step.settings:type_name -> stephost.operator.v1.Values
 	18,  // 17: stephost.operator.v1.Step.deadlines:type_name -> stephost.operator.v1.Deadlines
-	67,  // 18: stephost.operator.v1.Deadlines.provisioning:type_name -> google.protobuf.Duration
-	67,  // 19: stephost.operator.v1.Deadlines.run:type_name -> google.protobuf.Duration
+	73,  // 18: stephost.operator.v1.Deadlines.provisioning:type_name -> google.protobuf.Duration
+	73,  // 19: stephost.operator.v1.Deadlines.run:type_name -> google.protobuf.Duration
 	11,  // 20: stephost.operator.v1.ValidateRequest.target:type_name -> stephost.operator.v1.Target
 	17,  // 21: stephost.operator.v1.ValidateRequest.step:type_name -> stephost.operator.v1.Step
 	7,   // 22: stephost.operator.v1.ValidateResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
@@ -4937,47 +5434,47 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	7,   // 29: stephost.operator.v1.ScopeResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 30: stephost.operator.v1.RegistryAuthRequest.target:type_name -> stephost.operator.v1.Target
 	8,   // 31: stephost.operator.v1.RegistryAuthResponse.password:type_name -> stephost.operator.v1.Secret
-	68,  // 32: stephost.operator.v1.RegistryAuthResponse.expires_at:type_name -> google.protobuf.Timestamp
+	74,  // 32: stephost.operator.v1.RegistryAuthResponse.expires_at:type_name -> google.protobuf.Timestamp
 	7,   // 33: stephost.operator.v1.RegistryAuthResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 34: stephost.operator.v1.PrepareRequest.target:type_name -> stephost.operator.v1.Target
 	17,  // 35: stephost.operator.v1.PrepareRequest.step:type_name -> stephost.operator.v1.Step
 	7,   // 36: stephost.operator.v1.PrepareResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
-	58,  // 37: stephost.operator.v1.PrepareResponse.done:type_name -> stephost.operator.v1.PrepareResponse.Done
+	61,  // 37: stephost.operator.v1.PrepareResponse.done:type_name -> stephost.operator.v1.PrepareResponse.Done
 	12,  // 38: stephost.operator.v1.PrepareResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
 	11,  // 39: stephost.operator.v1.SubmitRequest.target:type_name -> stephost.operator.v1.Target
 	17,  // 40: stephost.operator.v1.SubmitRequest.step:type_name -> stephost.operator.v1.Step
-	59,  // 41: stephost.operator.v1.SubmitResponse.accepted:type_name -> stephost.operator.v1.SubmitResponse.Accepted
-	60,  // 42: stephost.operator.v1.SubmitResponse.rejected:type_name -> stephost.operator.v1.SubmitResponse.Rejected
-	61,  // 43: stephost.operator.v1.SubmitResponse.uncertain:type_name -> stephost.operator.v1.SubmitResponse.Uncertain
-	62,  // 44: stephost.operator.v1.SubmitResponse.not_sent:type_name -> stephost.operator.v1.SubmitResponse.NotSent
+	62,  // 41: stephost.operator.v1.SubmitResponse.accepted:type_name -> stephost.operator.v1.SubmitResponse.Accepted
+	63,  // 42: stephost.operator.v1.SubmitResponse.rejected:type_name -> stephost.operator.v1.SubmitResponse.Rejected
+	64,  // 43: stephost.operator.v1.SubmitResponse.uncertain:type_name -> stephost.operator.v1.SubmitResponse.Uncertain
+	65,  // 44: stephost.operator.v1.SubmitResponse.not_sent:type_name -> stephost.operator.v1.SubmitResponse.NotSent
 	7,   // 45: stephost.operator.v1.SubmitResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 46: stephost.operator.v1.FindRequest.target:type_name -> stephost.operator.v1.Target
 	4,   // 47: stephost.operator.v1.FindResponse.outcome:type_name -> stephost.operator.v1.FindResponse.Outcome
-	63,  // 48: stephost.operator.v1.FindResponse.jobs:type_name -> stephost.operator.v1.FindResponse.Job
-	67,  // 49: stephost.operator.v1.FindResponse.ask_again_after:type_name -> google.protobuf.Duration
+	66,  // 48: stephost.operator.v1.FindResponse.jobs:type_name -> stephost.operator.v1.FindResponse.Job
+	73,  // 49: stephost.operator.v1.FindResponse.ask_again_after:type_name -> google.protobuf.Duration
 	12,  // 50: stephost.operator.v1.FindResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
 	11,  // 51: stephost.operator.v1.WatchRequest.target:type_name -> stephost.operator.v1.Target
 	13,  // 52: stephost.operator.v1.WatchRequest.handle:type_name -> stephost.operator.v1.Handle
-	67,  // 53: stephost.operator.v1.WatchRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	73,  // 53: stephost.operator.v1.WatchRequest.heartbeat_interval:type_name -> google.protobuf.Duration
 	37,  // 54: stephost.operator.v1.WatchResponse.status:type_name -> stephost.operator.v1.Status
 	38,  // 55: stephost.operator.v1.WatchResponse.reachability:type_name -> stephost.operator.v1.Reachability
 	39,  // 56: stephost.operator.v1.WatchResponse.heartbeat:type_name -> stephost.operator.v1.Heartbeat
 	40,  // 57: stephost.operator.v1.WatchResponse.terminal:type_name -> stephost.operator.v1.Terminal
 	2,   // 58: stephost.operator.v1.Status.phase:type_name -> stephost.operator.v1.Phase
-	68,  // 59: stephost.operator.v1.Status.observed_at:type_name -> google.protobuf.Timestamp
-	68,  // 60: stephost.operator.v1.Status.phase_since:type_name -> google.protobuf.Timestamp
+	74,  // 59: stephost.operator.v1.Status.observed_at:type_name -> google.protobuf.Timestamp
+	74,  // 60: stephost.operator.v1.Status.phase_since:type_name -> google.protobuf.Timestamp
 	12,  // 61: stephost.operator.v1.Reachability.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	68,  // 62: stephost.operator.v1.Reachability.since:type_name -> google.protobuf.Timestamp
-	68,  // 63: stephost.operator.v1.Heartbeat.confirmed_at:type_name -> google.protobuf.Timestamp
+	74,  // 62: stephost.operator.v1.Reachability.since:type_name -> google.protobuf.Timestamp
+	74,  // 63: stephost.operator.v1.Heartbeat.confirmed_at:type_name -> google.protobuf.Timestamp
 	2,   // 64: stephost.operator.v1.Terminal.phase:type_name -> stephost.operator.v1.Phase
 	1,   // 65: stephost.operator.v1.Terminal.class:type_name -> stephost.operator.v1.Class
-	68,  // 66: stephost.operator.v1.Terminal.started_at:type_name -> google.protobuf.Timestamp
-	68,  // 67: stephost.operator.v1.Terminal.ended_at:type_name -> google.protobuf.Timestamp
+	74,  // 66: stephost.operator.v1.Terminal.started_at:type_name -> google.protobuf.Timestamp
+	74,  // 67: stephost.operator.v1.Terminal.ended_at:type_name -> google.protobuf.Timestamp
 	41,  // 68: stephost.operator.v1.Terminal.outputs:type_name -> stephost.operator.v1.Output
 	11,  // 69: stephost.operator.v1.LogsRequest.target:type_name -> stephost.operator.v1.Target
 	13,  // 70: stephost.operator.v1.LogsRequest.handle:type_name -> stephost.operator.v1.Handle
-	64,  // 71: stephost.operator.v1.LogsRequest.cursors:type_name -> stephost.operator.v1.LogsRequest.CursorsEntry
-	68,  // 72: stephost.operator.v1.LogEntry.time:type_name -> google.protobuf.Timestamp
+	67,  // 71: stephost.operator.v1.LogsRequest.cursors:type_name -> stephost.operator.v1.LogsRequest.CursorsEntry
+	74,  // 72: stephost.operator.v1.LogEntry.time:type_name -> google.protobuf.Timestamp
 	5,   // 73: stephost.operator.v1.LogGap.certainty:type_name -> stephost.operator.v1.LogGap.Certainty
 	43,  // 74: stephost.operator.v1.LogsResponse.source:type_name -> stephost.operator.v1.LogSource
 	44,  // 75: stephost.operator.v1.LogsResponse.entries:type_name -> stephost.operator.v1.LogEntry
@@ -4985,9 +5482,9 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	38,  // 77: stephost.operator.v1.LogsResponse.reachability:type_name -> stephost.operator.v1.Reachability
 	11,  // 78: stephost.operator.v1.CancelRequest.target:type_name -> stephost.operator.v1.Target
 	13,  // 79: stephost.operator.v1.CancelRequest.handle:type_name -> stephost.operator.v1.Handle
-	67,  // 80: stephost.operator.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	65,  // 81: stephost.operator.v1.CancelResponse.accepted:type_name -> stephost.operator.v1.CancelResponse.Accepted
-	66,  // 82: stephost.operator.v1.CancelResponse.already_over:type_name -> stephost.operator.v1.CancelResponse.AlreadyOver
+	73,  // 80: stephost.operator.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	68,  // 81: stephost.operator.v1.CancelResponse.accepted:type_name -> stephost.operator.v1.CancelResponse.Accepted
+	69,  // 82: stephost.operator.v1.CancelResponse.already_over:type_name -> stephost.operator.v1.CancelResponse.AlreadyOver
 	12,  // 83: stephost.operator.v1.CancelResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
 	7,   // 84: stephost.operator.v1.CancelResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
 	11,  // 85: stephost.operator.v1.CleanupRequest.target:type_name -> stephost.operator.v1.Target
@@ -4995,43 +5492,54 @@ var file_stephost_operator_v1_operator_proto_depIdxs = []int32{
 	6,   // 87: stephost.operator.v1.CleanupRequest.what:type_name -> stephost.operator.v1.CleanupRequest.What
 	12,  // 88: stephost.operator.v1.CleanupResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
 	7,   // 89: stephost.operator.v1.CleanupResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
-	8,   // 90: stephost.operator.v1.Values.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
-	15,  // 91: stephost.operator.v1.Environment.Raw.source:type_name -> stephost.operator.v1.SourceRoot
-	8,   // 92: stephost.operator.v1.Step.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
-	13,  // 93: stephost.operator.v1.SubmitResponse.Accepted.handle:type_name -> stephost.operator.v1.Handle
-	12,  // 94: stephost.operator.v1.SubmitResponse.NotSent.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
-	13,  // 95: stephost.operator.v1.FindResponse.Job.handle:type_name -> stephost.operator.v1.Handle
-	2,   // 96: stephost.operator.v1.FindResponse.Job.phase:type_name -> stephost.operator.v1.Phase
-	68,  // 97: stephost.operator.v1.FindResponse.Job.created_at:type_name -> google.protobuf.Timestamp
-	19,  // 98: stephost.operator.v1.StepOperator.GetMetadata:input_type -> stephost.operator.v1.GetMetadataRequest
-	21,  // 99: stephost.operator.v1.StepOperator.Validate:input_type -> stephost.operator.v1.ValidateRequest
-	23,  // 100: stephost.operator.v1.StepOperator.Plan:input_type -> stephost.operator.v1.PlanRequest
-	25,  // 101: stephost.operator.v1.StepOperator.Scope:input_type -> stephost.operator.v1.ScopeRequest
-	27,  // 102: stephost.operator.v1.StepOperator.RegistryAuth:input_type -> stephost.operator.v1.RegistryAuthRequest
-	29,  // 103: stephost.operator.v1.StepOperator.Prepare:input_type -> stephost.operator.v1.PrepareRequest
-	31,  // 104: stephost.operator.v1.StepOperator.Submit:input_type -> stephost.operator.v1.SubmitRequest
-	33,  // 105: stephost.operator.v1.StepOperator.Find:input_type -> stephost.operator.v1.FindRequest
-	35,  // 106: stephost.operator.v1.StepOperator.Watch:input_type -> stephost.operator.v1.WatchRequest
-	42,  // 107: stephost.operator.v1.StepOperator.Logs:input_type -> stephost.operator.v1.LogsRequest
-	47,  // 108: stephost.operator.v1.StepOperator.Cancel:input_type -> stephost.operator.v1.CancelRequest
-	49,  // 109: stephost.operator.v1.StepOperator.Cleanup:input_type -> stephost.operator.v1.CleanupRequest
-	20,  // 110: stephost.operator.v1.StepOperator.GetMetadata:output_type -> stephost.operator.v1.GetMetadataResponse
-	22,  // 111: stephost.operator.v1.StepOperator.Validate:output_type -> stephost.operator.v1.ValidateResponse
-	24,  // 112: stephost.operator.v1.StepOperator.Plan:output_type -> stephost.operator.v1.PlanResponse
-	26,  // 113: stephost.operator.v1.StepOperator.Scope:output_type -> stephost.operator.v1.ScopeResponse
-	28,  // 114: stephost.operator.v1.StepOperator.RegistryAuth:output_type -> stephost.operator.v1.RegistryAuthResponse
-	30,  // 115: stephost.operator.v1.StepOperator.Prepare:output_type -> stephost.operator.v1.PrepareResponse
-	32,  // 116: stephost.operator.v1.StepOperator.Submit:output_type -> stephost.operator.v1.SubmitResponse
-	34,  // 117: stephost.operator.v1.StepOperator.Find:output_type -> stephost.operator.v1.FindResponse
-	36,  // 118: stephost.operator.v1.StepOperator.Watch:output_type -> stephost.operator.v1.WatchResponse
-	46,  // 119: stephost.operator.v1.StepOperator.Logs:output_type -> stephost.operator.v1.LogsResponse
-	48,  // 120: stephost.operator.v1.StepOperator.Cancel:output_type -> stephost.operator.v1.CancelResponse
-	50,  // 121: stephost.operator.v1.StepOperator.Cleanup:output_type -> stephost.operator.v1.CleanupResponse
-	110, // [110:122] is the sub-list for method output_type
-	98,  // [98:110] is the sub-list for method input_type
-	98,  // [98:98] is the sub-list for extension type_name
-	98,  // [98:98] is the sub-list for extension extendee
-	0,   // [0:98] is the sub-list for field type_name
+	11,  // 90: stephost.operator.v1.ReadOutputRequest.target:type_name -> stephost.operator.v1.Target
+	13,  // 91: stephost.operator.v1.ReadOutputRequest.handle:type_name -> stephost.operator.v1.Handle
+	70,  // 92: stephost.operator.v1.ReadOutputRequest.list:type_name -> stephost.operator.v1.ReadOutputRequest.List
+	71,  // 93: stephost.operator.v1.ReadOutputRequest.read:type_name -> stephost.operator.v1.ReadOutputRequest.Read
+	74,  // 94: stephost.operator.v1.OutputFile.modified_at:type_name -> google.protobuf.Timestamp
+	52,  // 95: stephost.operator.v1.ReadOutputResponse.file:type_name -> stephost.operator.v1.OutputFile
+	72,  // 96: stephost.operator.v1.ReadOutputResponse.done:type_name -> stephost.operator.v1.ReadOutputResponse.Done
+	12,  // 97: stephost.operator.v1.ReadOutputResponse.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	7,   // 98: stephost.operator.v1.ReadOutputResponse.diagnostics:type_name -> stephost.operator.v1.Diagnostic
+	8,   // 99: stephost.operator.v1.Values.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
+	15,  // 100: stephost.operator.v1.Environment.Raw.source:type_name -> stephost.operator.v1.SourceRoot
+	8,   // 101: stephost.operator.v1.Step.SecretsEntry.value:type_name -> stephost.operator.v1.Secret
+	13,  // 102: stephost.operator.v1.SubmitResponse.Accepted.handle:type_name -> stephost.operator.v1.Handle
+	12,  // 103: stephost.operator.v1.SubmitResponse.NotSent.could_not_ask:type_name -> stephost.operator.v1.CouldNotAsk
+	13,  // 104: stephost.operator.v1.FindResponse.Job.handle:type_name -> stephost.operator.v1.Handle
+	2,   // 105: stephost.operator.v1.FindResponse.Job.phase:type_name -> stephost.operator.v1.Phase
+	74,  // 106: stephost.operator.v1.FindResponse.Job.created_at:type_name -> google.protobuf.Timestamp
+	19,  // 107: stephost.operator.v1.StepOperator.GetMetadata:input_type -> stephost.operator.v1.GetMetadataRequest
+	21,  // 108: stephost.operator.v1.StepOperator.Validate:input_type -> stephost.operator.v1.ValidateRequest
+	23,  // 109: stephost.operator.v1.StepOperator.Plan:input_type -> stephost.operator.v1.PlanRequest
+	25,  // 110: stephost.operator.v1.StepOperator.Scope:input_type -> stephost.operator.v1.ScopeRequest
+	27,  // 111: stephost.operator.v1.StepOperator.RegistryAuth:input_type -> stephost.operator.v1.RegistryAuthRequest
+	29,  // 112: stephost.operator.v1.StepOperator.Prepare:input_type -> stephost.operator.v1.PrepareRequest
+	31,  // 113: stephost.operator.v1.StepOperator.Submit:input_type -> stephost.operator.v1.SubmitRequest
+	33,  // 114: stephost.operator.v1.StepOperator.Find:input_type -> stephost.operator.v1.FindRequest
+	35,  // 115: stephost.operator.v1.StepOperator.Watch:input_type -> stephost.operator.v1.WatchRequest
+	42,  // 116: stephost.operator.v1.StepOperator.Logs:input_type -> stephost.operator.v1.LogsRequest
+	47,  // 117: stephost.operator.v1.StepOperator.Cancel:input_type -> stephost.operator.v1.CancelRequest
+	49,  // 118: stephost.operator.v1.StepOperator.Cleanup:input_type -> stephost.operator.v1.CleanupRequest
+	51,  // 119: stephost.operator.v1.StepOperator.ReadOutput:input_type -> stephost.operator.v1.ReadOutputRequest
+	20,  // 120: stephost.operator.v1.StepOperator.GetMetadata:output_type -> stephost.operator.v1.GetMetadataResponse
+	22,  // 121: stephost.operator.v1.StepOperator.Validate:output_type -> stephost.operator.v1.ValidateResponse
+	24,  // 122: stephost.operator.v1.StepOperator.Plan:output_type -> stephost.operator.v1.PlanResponse
+	26,  // 123: stephost.operator.v1.StepOperator.Scope:output_type -> stephost.operator.v1.ScopeResponse
+	28,  // 124: stephost.operator.v1.StepOperator.RegistryAuth:output_type -> stephost.operator.v1.RegistryAuthResponse
+	30,  // 125: stephost.operator.v1.StepOperator.Prepare:output_type -> stephost.operator.v1.PrepareResponse
+	32,  // 126: stephost.operator.v1.StepOperator.Submit:output_type -> stephost.operator.v1.SubmitResponse
+	34,  // 127: stephost.operator.v1.StepOperator.Find:output_type -> stephost.operator.v1.FindResponse
+	36,  // 128: stephost.operator.v1.StepOperator.Watch:output_type -> stephost.operator.v1.WatchResponse
+	46,  // 129: stephost.operator.v1.StepOperator.Logs:output_type -> stephost.operator.v1.LogsResponse
+	48,  // 130: stephost.operator.v1.StepOperator.Cancel:output_type -> stephost.operator.v1.CancelResponse
+	50,  // 131: stephost.operator.v1.StepOperator.Cleanup:output_type -> stephost.operator.v1.CleanupResponse
+	53,  // 132: stephost.operator.v1.StepOperator.ReadOutput:output_type -> stephost.operator.v1.ReadOutputResponse
+	120, // [120:133] is the sub-list for method output_type
+	107, // [107:120] is the sub-list for method input_type
+	107, // [107:107] is the sub-list for extension type_name
+	107, // [107:107] is the sub-list for extension extendee
+	0,   // [0:107] is the sub-list for field type_name
 }
 
 func init() { file_stephost_operator_v1_operator_proto_init() }
@@ -5070,13 +5578,23 @@ func file_stephost_operator_v1_operator_proto_init() {
 		(*CancelResponse_AlreadyOver_)(nil),
 		(*CancelResponse_CouldNotAsk)(nil),
 	}
+	file_stephost_operator_v1_operator_proto_msgTypes[44].OneofWrappers = []any{
+		(*ReadOutputRequest_List_)(nil),
+		(*ReadOutputRequest_Read_)(nil),
+	}
+	file_stephost_operator_v1_operator_proto_msgTypes[46].OneofWrappers = []any{
+		(*ReadOutputResponse_File)(nil),
+		(*ReadOutputResponse_Data)(nil),
+		(*ReadOutputResponse_Done_)(nil),
+		(*ReadOutputResponse_CouldNotAsk)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stephost_operator_v1_operator_proto_rawDesc), len(file_stephost_operator_v1_operator_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   60,
+			NumMessages:   66,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -62,6 +62,7 @@ const (
 	StepOperator_Logs_FullMethodName         = "/stephost.operator.v1.StepOperator/Logs"
 	StepOperator_Cancel_FullMethodName       = "/stephost.operator.v1.StepOperator/Cancel"
 	StepOperator_Cleanup_FullMethodName      = "/stephost.operator.v1.StepOperator/Cleanup"
+	StepOperator_ReadOutput_FullMethodName   = "/stephost.operator.v1.StepOperator/ReadOutput"
 )
 
 // StepOperatorClient is the client API for StepOperator service.
@@ -148,6 +149,28 @@ type StepOperatorClient interface {
 	// that Prepare made for sharing.
 	// Capability: cleanup.
 	Cleanup(ctx context.Context, in *CleanupRequest, opts ...grpc.CallOption) (*CleanupResponse, error)
+	// ReadOutput reads what the step left at one location of the terminal
+	// event's outputs, where the host itself has no access to it. It has two
+	// forms: `list` streams one message with `file` for every file that the
+	// location stands for; `read` streams one message with `file` and then the
+	// bytes of that file, in order, in messages of at most 1 MiB of `data`. Both
+	// end with exactly one message that has `done`, or could_not_ask, or an error
+	// diagnostic. A stream that ends with none of them was broken.
+	//
+	// Read-only, idempotent, callable at any time after the terminal event, as
+	// often as wanted and for several files at once. It goes on at an offset: the
+	// host repeats a broken read with the offset behind the last byte that it has
+	// and the version of which it has them. A plugin whose file has another
+	// version by now, or that cannot go on in its middle, MUST begin anew and say
+	// so with file.offset = 0; it MUST NOT join bytes of two versions.
+	//
+	// `done` means that every byte was sent: a transfer that stopped short is
+	// could_not_ask. A location or a file that is not there (any more) is an
+	// error diagnostic of class LOST, and never an empty file. A location that is
+	// none of the job's, and a name that leads out of the location, MUST be
+	// refused with an error diagnostic of class CONFIG.
+	// Capability: read_output.
+	ReadOutput(ctx context.Context, in *ReadOutputRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadOutputResponse], error)
 }
 
 type stepOperatorClient struct {
@@ -305,6 +328,25 @@ func (c *stepOperatorClient) Cleanup(ctx context.Context, in *CleanupRequest, op
 	return out, nil
 }
 
+func (c *stepOperatorClient) ReadOutput(ctx context.Context, in *ReadOutputRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadOutputResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StepOperator_ServiceDesc.Streams[3], StepOperator_ReadOutput_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReadOutputRequest, ReadOutputResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StepOperator_ReadOutputClient = grpc.ServerStreamingClient[ReadOutputResponse]
+
 // StepOperatorServer is the server API for StepOperator service.
 // All implementations must embed UnimplementedStepOperatorServer
 // for forward compatibility.
@@ -389,6 +431,28 @@ type StepOperatorServer interface {
 	// that Prepare made for sharing.
 	// Capability: cleanup.
 	Cleanup(context.Context, *CleanupRequest) (*CleanupResponse, error)
+	// ReadOutput reads what the step left at one location of the terminal
+	// event's outputs, where the host itself has no access to it. It has two
+	// forms: `list` streams one message with `file` for every file that the
+	// location stands for; `read` streams one message with `file` and then the
+	// bytes of that file, in order, in messages of at most 1 MiB of `data`. Both
+	// end with exactly one message that has `done`, or could_not_ask, or an error
+	// diagnostic. A stream that ends with none of them was broken.
+	//
+	// Read-only, idempotent, callable at any time after the terminal event, as
+	// often as wanted and for several files at once. It goes on at an offset: the
+	// host repeats a broken read with the offset behind the last byte that it has
+	// and the version of which it has them. A plugin whose file has another
+	// version by now, or that cannot go on in its middle, MUST begin anew and say
+	// so with file.offset = 0; it MUST NOT join bytes of two versions.
+	//
+	// `done` means that every byte was sent: a transfer that stopped short is
+	// could_not_ask. A location or a file that is not there (any more) is an
+	// error diagnostic of class LOST, and never an empty file. A location that is
+	// none of the job's, and a name that leads out of the location, MUST be
+	// refused with an error diagnostic of class CONFIG.
+	// Capability: read_output.
+	ReadOutput(*ReadOutputRequest, grpc.ServerStreamingServer[ReadOutputResponse]) error
 	mustEmbedUnimplementedStepOperatorServer()
 }
 
@@ -434,6 +498,9 @@ func (UnimplementedStepOperatorServer) Cancel(context.Context, *CancelRequest) (
 }
 func (UnimplementedStepOperatorServer) Cleanup(context.Context, *CleanupRequest) (*CleanupResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Cleanup not implemented")
+}
+func (UnimplementedStepOperatorServer) ReadOutput(*ReadOutputRequest, grpc.ServerStreamingServer[ReadOutputResponse]) error {
+	return status.Error(codes.Unimplemented, "method ReadOutput not implemented")
 }
 func (UnimplementedStepOperatorServer) mustEmbedUnimplementedStepOperatorServer() {}
 func (UnimplementedStepOperatorServer) testEmbeddedByValue()                      {}
@@ -651,6 +718,17 @@ func _StepOperator_Cleanup_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StepOperator_ReadOutput_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReadOutputRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StepOperatorServer).ReadOutput(m, &grpc.GenericServerStream[ReadOutputRequest, ReadOutputResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StepOperator_ReadOutputServer = grpc.ServerStreamingServer[ReadOutputResponse]
+
 // StepOperator_ServiceDesc is the grpc.ServiceDesc for StepOperator service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -709,6 +787,11 @@ var StepOperator_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Logs",
 			Handler:       _StepOperator_Logs_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ReadOutput",
+			Handler:       _StepOperator_ReadOutput_Handler,
 			ServerStreams: true,
 		},
 	},
