@@ -2,6 +2,7 @@ package pluginsdk
 
 import (
 	"context"
+	"io"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
@@ -33,6 +34,8 @@ type session struct {
 	preflight    func(ctx context.Context, s *Step) error
 	cleanup      func(ctx context.Context, h Handle, what What) error
 	registryAuth func(ctx context.Context, r RegistryRequest) (RegistryCredentials, error)
+	outputFiles  func(ctx context.Context, h Handle, location string) ([]OutputFile, error)
+	openOutput   func(ctx context.Context, h Handle, r OutputRead) (OutputFile, io.ReadCloser, error)
 }
 
 // RemoteOf makes an Implementation of r. C must be a struct.
@@ -50,6 +53,7 @@ func (r *remote[C]) capabilities() map[string]bool {
 	_, have[capPreflight] = r.impl.(Preflighter[C])
 	_, have[capCleanup] = r.impl.(Cleaner[C])
 	_, have[capRegistryAuth] = r.impl.(RegistryAuthorizer[C])
+	_, have[capReadOutput] = r.impl.(OutputReader[C])
 	return have
 }
 
@@ -106,6 +110,14 @@ func (r *remote[C]) open(t *operatorv1.Target) (*session, error) {
 	if i, ok := r.impl.(RegistryAuthorizer[C]); ok {
 		s.registryAuth = func(ctx context.Context, q RegistryRequest) (RegistryCredentials, error) {
 			return i.RegistryAuth(ctx, c, q)
+		}
+	}
+	if i, ok := r.impl.(OutputReader[C]); ok {
+		s.outputFiles = func(ctx context.Context, h Handle, at string) ([]OutputFile, error) {
+			return i.OutputFiles(ctx, c, h, at)
+		}
+		s.openOutput = func(ctx context.Context, h Handle, q OutputRead) (OutputFile, io.ReadCloser, error) {
+			return i.OpenOutput(ctx, c, h, q)
 		}
 	}
 	return s, nil

@@ -25,6 +25,7 @@ const (
 	capPreflight    = "preflight"
 	capPrepare      = "prepare"
 	capRegistryAuth = "registry_auth"
+	capReadOutput   = "read_output"
 )
 
 // interfaceOf names the Go interface behind a capability, for messages.
@@ -44,6 +45,8 @@ func interfaceOf(capability string) string {
 		return "Preparer"
 	case capRegistryAuth:
 		return "RegistryAuthorizer"
+	case capReadOutput:
+		return "OutputReader"
 	}
 	return ""
 }

@@ -31,7 +31,7 @@ const (
 
 // Capabilities are the capabilities that this version of the contract knows.
 func Capabilities() []string {
-	return []string{"plan", "find", "logs", "cancel", "cleanup", "prepare", "preflight", "registry_auth"}
+	return []string{"plan", "find", "logs", "cancel", "cleanup", "prepare", "preflight", "registry_auth", "read_output"}
 }
 
 var (
