@@ -28,13 +28,25 @@ func Make(ctx context.Context, root string) (Env, error) {
 	if err != nil {
 		return Env{}, err
 	}
-	requirements, err := os.ReadFile(filepath.Join(sdk, "requirements-dev.txt"))
+	return find(ctx, "python", filepath.Join(sdk, "requirements-dev.txt"), sdk)
+}
+
+// Of is an environment with what a file of pinned requirements lists, and nothing
+// of the checkout. name says what for, in the cache directory.
+func Of(ctx context.Context, name, requirements string) (Env, error) {
+	return find(ctx, name, requirements, "")
+}
+
+// find finds or makes an environment; sdk is a directory that it sees as well, or
+// "".
+func find(ctx context.Context, name, file, sdk string) (Env, error) {
+	requirements, err := os.ReadFile(file)
 	if err != nil {
 		return Env{}, err
 	}
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		return Env{}, fmt.Errorf("flavors in Python need python3: %w", err)
+		return Env{}, fmt.Errorf("these tests need python3: %w", err)
 	}
 	version, err := run(ctx, python, "-c", "import sys; print(sys.version, sys.executable)")
 	if err != nil {
@@ -45,7 +57,7 @@ func Make(ctx context.Context, root string) (Env, error) {
 	if err != nil {
 		return Env{}, err
 	}
-	dir := filepath.Join(below, fmt.Sprintf("python-%x", key[:8]))
+	dir := filepath.Join(below, fmt.Sprintf("%s-%x", name, key[:8]))
 	e := Env{Bin: filepath.Join(dir, "bin"), Python: filepath.Join(dir, "bin", "python3")}
 
 	lock := flock.New(dir + ".lock")
@@ -57,14 +69,14 @@ func Make(ctx context.Context, root string) (Env, error) {
 	if _, err := os.Stat(done); err == nil {
 		return e, nil
 	}
-	if err := e.fill(ctx, python, dir, sdk); err != nil {
+	if err := e.fill(ctx, python, dir, file, sdk); err != nil {
 		return e, err
 	}
 	return e, os.WriteFile(done, nil, 0o600)
 }
 
 // fill makes the environment in dir.
-func (e Env) fill(ctx context.Context, python, dir, sdk string) error {
+func (e Env) fill(ctx context.Context, python, dir, requirements, sdk string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
@@ -72,8 +84,11 @@ func (e Env) fill(ctx context.Context, python, dir, sdk string) error {
 		return err
 	}
 	if _, err := run(ctx, e.Python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-		"-r", filepath.Join(sdk, "requirements-dev.txt")); err != nil {
+		"-r", requirements); err != nil {
 		return err
+	}
+	if sdk == "" {
+		return nil
 	}
 	site, err := run(ctx, e.Python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
 	if err != nil {

@@ -2,29 +2,14 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/limit"
-	"github.com/stephost/stephost/plugins/local/internal/proc"
-	"github.com/stephost/stephost/plugins/local/internal/runner"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/limit"
+	"github.com/stephost/stephost/pluginsdk/detached/runner"
 )
-
-// baseline are the variables of this machine that every step gets: what a
-// shell would have, and what a download through a company's network needs. A
-// name that ends in "*" stands for all that begin so.
-func baseline() []string {
-	return []string{
-		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*",
-		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT",
-	}
-}
 
 // built is what Submit sends to the runner, and what Plan shows.
 type built struct {
@@ -44,16 +29,16 @@ func (b *built) note(format string, args ...any) {
 
 // build makes the request of a step. It reads the machine and changes nothing.
 // Errors are what a person wrote (class config) and mean that nothing exists.
-func (l *local) build(c Config, state jobdir.State, j jobdir.Job, s *pluginsdk.Step) (*built, error) {
+func (l *local) build(c Config, state jobdir.State, job jobdir.Job, s *pluginsdk.Step) (*built, error) {
 	var settings Settings
 	if err := s.DecodeSettings(&settings); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(s); err != nil {
+	if err := detached.CheckTexts(s); err != nil {
 		return nil, err
 	}
 	b := &built{spec: runner.Spec{
-		Argv: s.Argv, Dir: j.Work(), Limit: s.Deadlines.Run,
+		Argv: s.Argv, Dir: job.Work(), Limit: s.Deadlines.Run,
 		Locks: filepath.Join(state.Root(), "gpu"), Devices: l.machine.Devices,
 	}}
 	if err := l.limits(b, s.Resources, settings); err != nil {
@@ -66,76 +51,10 @@ func (l *local) build(c Config, state jobdir.State, j jobdir.Job, s *pluginsdk.S
 		}
 		venv, b.python = d.Venv, d.Python
 	}
-	b.plain = l.environment(c, j, s, venv)
-	all := maps.Clone(b.plain)
-	for name, value := range s.Secrets {
-		all[name] = value.Reveal()
-		b.secret = append(b.secret, name)
-		delete(b.plain, name) // a secret wins over a plain variable of the same name
-	}
-	slices.Sort(b.secret)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		b.spec.Env = append(b.spec.Env, name+"="+all[name])
-	}
+	b.plain = detached.Environment(l.environ(), c.InheritEnv, job, s, venv)
+	b.spec.Env, b.secret = detached.WithSecrets(b.plain, s.Secrets)
 	return b, nil
 }
-
-// environment is the step's environment but for secrets. Later wins: the
-// machine, the virtual environment, the step, and what stephost itself
-// promises.
-func (l *local) environment(c Config, j jobdir.Job, s *pluginsdk.Step, venv string) map[string]string {
-	env := make(map[string]string)
-	for _, kv := range l.environ() {
-		name, value, ok := strings.Cut(kv, "=")
-		if ok && (matches(baseline(), name) || slices.Contains(c.InheritEnv, name)) {
-			env[name] = value
-		}
-	}
-	maps.Copy(env, s.Env)
-	if venv != "" {
-		bin := filepath.Join(venv, "bin")
-		if env["PATH"] == "" {
-			env["PATH"] = bin
-		} else {
-			env["PATH"] = bin + string(filepath.ListSeparator) + env["PATH"]
-		}
-		env["VIRTUAL_ENV"] = venv
-	}
-	env["STEPHOST_RUN"] = s.RunID
-	env["STEPHOST_ATTEMPT"] = strconv.Itoa(s.Attempt)
-	env["STEPHOST_OUTPUT_DIR"] = j.Output()
-	env[proc.Mark] = j.Key
-	return env
-}
-
-func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		prefix, wild := strings.CutSuffix(p, "*")
-		return name == p || wild && strings.HasPrefix(name, prefix)
-	})
-}
-
-// checkTexts refuses what no process can be given.
-func checkTexts(s *pluginsdk.Step) error {
-	for i, arg := range s.Argv {
-		if strings.ContainsRune(arg, 0) {
-			return pluginsdk.Config("command."+strconv.Itoa(i), "an argument cannot hold a NUL byte")
-		}
-	}
-	for name, value := range s.Env {
-		if badName(name) || strings.ContainsRune(value, 0) {
-			return pluginsdk.Config("env."+name, "%.80q is no environment variable that a process can be given", name)
-		}
-	}
-	for name, value := range s.Secrets {
-		if badName(name) || strings.ContainsRune(value.Reveal(), 0) {
-			return pluginsdk.Config("secrets."+name, "%.80q is no environment variable that a process can be given", name)
-		}
-	}
-	return nil
-}
-
-func badName(name string) bool { return name == "" || strings.ContainsAny(name, "=\x00") }
 
 // limits sets what the runner keeps, or refuses it.
 func (l *local) limits(b *built, r pluginsdk.Resources, settings Settings) error {

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/proc"
-	"github.com/stephost/stephost/plugins/local/internal/runner"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/proc"
+	"github.com/stephost/stephost/pluginsdk/detached/runner"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // Config is the operator's config; flavor.hcl explains it.
@@ -20,27 +18,9 @@ type Settings struct {
 	BestEffort bool `stephost:"best_effort"`
 }
 
-// state is the state directory of the config. It does not depend on
-// STEPHOST_HOME: whoever comes from an empty home finds the same jobs.
+// state is the state directory of the config.
 func (l *local) state(c Config) (jobdir.State, error) {
-	if c.StateDir != "" {
-		if !filepath.IsAbs(c.StateDir) {
-			return jobdir.State{}, pluginsdk.Config("config.state_dir", "%s is no absolute path", c.StateDir)
-		}
-		return jobdir.At(filepath.Clean(c.StateDir)), nil
-	}
-	base := l.getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(base) { // the XDG specification: a relative path is ignored
-		home := l.getenv("HOME")
-		if home == "" {
-			home, _ = os.UserHomeDir()
-		}
-		if home == "" {
-			return jobdir.State{}, pluginsdk.Config("config.state_dir", "there is no home directory to keep jobs in: set state_dir")
-		}
-		base = filepath.Join(home, ".local", "state")
-	}
-	return jobdir.At(filepath.Join(base, "stephost-local")), nil
+	return detached.State("local", c.StateDir, l.getenv)
 }
 
 // job is the job of a key in the state directory of the config.

@@ -2,66 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
 	"github.com/stephost/stephost/pluginsdk"
 )
 
 // Find looks into the state directory. What it reads is the truth and not a
 // copy, so it never answers UNDETERMINED.
-func (l *local) Find(_ context.Context, c Config, q pluginsdk.Query) (pluginsdk.Found, error) {
+func (l *local) Find(ctx context.Context, c Config, q pluginsdk.Query) (pluginsdk.Found, error) {
 	state, err := l.state(c)
 	if err != nil {
 		return pluginsdk.Found{}, err
 	}
-	keys := []string{q.Key}
-	if q.Key == "" {
-		if keys, err = state.Keys(q.Token); err != nil {
-			return pluginsdk.Found{}, pluginsdk.Unreachable(err)
-		}
-	}
-	var found pluginsdk.Found
-	for _, key := range keys {
-		job, err := state.Job(key)
-		if err != nil {
-			return pluginsdk.Found{}, err
-		}
-		meta, err := job.ReadMeta()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // its Submit died before it existed, or it was removed
-		}
-		if err != nil {
-			return pluginsdk.Found{}, pluginsdk.Unreachable(err)
-		}
-		if q.Key == "" && meta.RunToken != q.Token {
-			continue
-		}
-		one, err := l.found(job, meta)
-		if err != nil {
-			return pluginsdk.Found{}, err
-		}
-		found.Jobs = append(found.Jobs, one)
-	}
-	return found, nil
-}
-
-func (l *local) found(job jobdir.Job, meta jobdir.Meta) (pluginsdk.Job, error) {
-	view, err := job.View()
-	if err != nil {
-		return pluginsdk.Job{}, pluginsdk.Unreachable(err)
-	}
-	status, _, err := l.look(job)
-	if err != nil {
-		// It exists, and that is what was asked. In another container nothing
-		// more can be said.
-		status.Phase = pluginsdk.Running
-	}
-	return pluginsdk.Job{
-		Handle: handleOf(job, false), Attempt: int(meta.Attempt), RequestDigest: meta.RequestDigest,
-		// Without `started` nothing has run: Submit must begin it.
-		Incomplete: view.Exit == nil && view.Started == nil && view.Cancel == nil,
-		Phase:      status.Phase, CreatedAt: meta.CreatedAt, RunID: meta.RunID,
-	}, nil
+	return l.jobs.Find(ctx, state, q)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/limit"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/limit"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -219,7 +219,7 @@ func TestGPUsStayTakenUntilTheStepIsGone(t *testing.T) {
 	for i := range 2 {
 		require.NoError(t, os.WriteFile(filepath.Join(dev, "nvidia"+strconv.Itoa(i)), nil, 0o600))
 	}
-	h := newHarnessOf(t, &local{hub: newLocal().hub, environ: os.Environ, machine: limit.Machine{Devices: dev}})
+	h := newHarnessOf(t, &local{jobs: newLocal().jobs, environ: os.Environ, machine: limit.Machine{Devices: dev}})
 	gpu := func(token string, n int64, argv ...string) (*operatorv1.Step, *operatorv1.Handle) {
 		s := h.command(token, argv...)
 		s.Resources = &operatorv1.Resources{Gpu: n}

@@ -23,8 +23,8 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 

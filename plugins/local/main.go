@@ -4,10 +4,9 @@ import (
 	_ "embed"
 	"os"
 
-	"github.com/stephost/stephost/plugins/local/internal/limit"
-	"github.com/stephost/stephost/plugins/local/internal/notify"
-	"github.com/stephost/stephost/plugins/local/internal/runner"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
+	"github.com/stephost/stephost/pluginsdk/detached/limit"
 )
 
 //go:embed flavor.hcl
@@ -15,34 +14,23 @@ var manifest []byte
 
 func main() {
 	// Before anything of the SDK: the runner is no plugin.
-	if code, is := runnerMain(os.Args); is {
+	if code, is := detached.RunnerMain(os.Args); is {
 		os.Exit(code)
 	}
-	// Go asks the kernel once, with a fork, what it needs for the first start of
-	// a process: now, while the host is still connecting, not within a Submit.
-	go func() { _, _ = os.FindProcess(os.Getpid()) }()
+	detached.Warm()
 	pluginsdk.Main(manifest, pluginsdk.RemoteOf(newLocal()))
 }
 
-// runnerMain is the life of a runner, if the arguments ask for one.
-func runnerMain(args []string) (code int, is bool) {
-	if len(args) != 3 || args[1] != runner.Argument {
-		return 0, false
-	}
-	return runner.Main(args[2]), true
-}
-
-// local is the flavor. All its state is on disk but for the hub, which only
-// saves work.
+// local is the flavor. All its state is on disk.
 type local struct {
-	hub     *notify.Hub
+	jobs    *detached.Jobs
 	machine limit.Machine
 	// environ is where the step's basic variables come from.
 	environ func() []string
 }
 
 func newLocal() *local {
-	return &local{hub: &notify.Hub{}, environ: os.Environ}
+	return &local{jobs: &detached.Jobs{}, environ: os.Environ}
 }
 
 var (

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // stepMode makes the test binary a step.
@@ -22,7 +24,7 @@ const stepMode = "LOCAL_TEST_STEP"
 
 // TestMain: the test binary is the plugin, its runner, and the steps.
 func TestMain(m *testing.M) {
-	if code, is := runnerMain(os.Args); is {
+	if code, is := detached.RunnerMain(os.Args); is {
 		os.Exit(code)
 	}
 	if mode := os.Getenv(stepMode); mode != "" {

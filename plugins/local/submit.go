@@ -2,159 +2,26 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"time"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/runner"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/runner"
 )
 
-// Limits of Submit.
-const (
-	// busyPoll is how often Submit looks whether the runner of another Submit
-	// has come far enough: that takes it some milliseconds.
-	busyPoll = 2 * time.Millisecond
-	// startLimit bounds one Submit, below the contract's 60 s, so that the answer
-	// is this function's own.
-	startLimit = 45 * time.Second
-)
-
-// handleData is the data of a handle, version 1.
-type handleData struct {
-	// Key again, so that the handle says by itself which job it means.
-	Key string `json:"key"`
-}
-
-// Submit starts a runner, unless the key has one, or had one. It returns when
-// the step is certain to be started exactly once: `started` exists.
-//
-// Crash cases: this process dies before the runner read the whole request
-// (nothing is started, the next Submit begins anew); it dies behind that (the
-// runner goes on, Find brings the job back); the runner dies before `started`
-// (no word from it: UNCERTAIN, and the next Submit begins anew).
+// Submit starts the step's runner, unless the key has one, or had one.
 func (l *local) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (pluginsdk.Handle, error) {
-	if !runner.Supported {
-		return pluginsdk.Handle{}, pluginsdk.Rejected(pluginsdk.Config("", "the flavor local cannot run steps on this system; it needs Linux (or macOS, without limits on cpu and memory)"))
-	}
-	state, job, err := l.job(c, s.Key)
+	state, err := l.state(c)
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)
 	}
-	meta := jobdir.Meta{RunToken: s.Token, RunID: s.RunID, Attempt: int32(s.Attempt),
-		RequestDigest: s.RequestDigest, Name: s.Name, CreatedAt: time.Now().UTC()}
-
-	// A job that is there already is answered for before anything that may have
-	// changed since (the machine's resources) is looked at.
-	held, err := job.ReadMeta()
-	existing := err == nil
-	if existing {
-		if err := same(held, meta); err != nil {
-			return pluginsdk.Handle{}, err
-		}
-		if view, err := job.View(); err == nil && (view.Exit != nil || view.Started != nil) {
-			return handleOf(job, true), nil
-		}
-	}
-	request, err := l.build(c, state, job, s)
-	if err != nil {
-		if existing {
-			return pluginsdk.Handle{}, err // another Submit of the key may have got further
-		}
-		return pluginsdk.Handle{}, pluginsdk.Rejected(err)
-	}
-	if request.unlimited != "" {
-		s.Warn("resources.memory", "%s", request.unlimited)
-	}
-	if !existing {
-		held, created, err := state.Create(job, meta)
+	return l.jobs.Submit(ctx, state, s, func(job jobdir.Job) (*runner.Spec, error) {
+		request, err := l.build(c, state, job, s)
 		if err != nil {
-			return pluginsdk.Handle{}, noState(state, err)
+			return nil, err
 		}
-		if existing = !created; existing {
-			if err := same(held, meta); err != nil {
-				return pluginsdk.Handle{}, err
-			}
+		if request.unlimited != "" {
+			s.Warn("resources.memory", "%s", request.unlimited)
 		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	ended := func() {
-		l.hub.Signal(job.Dir)
-		l.hub.Signal(job.Logs())
-	}
-	if err := start(ctx, job, &request.spec, ended); err != nil {
-		return pluginsdk.Handle{}, err
-	}
-	return handleOf(job, existing), nil
-}
-
-// start starts runners until the job is started or over.
-func start(ctx context.Context, job jobdir.Job, spec *runner.Spec, ended func()) error {
-	for {
-		report, err := runner.Start(ctx, job, spec, ended)
-		if err != nil {
-			return err
-		}
-		switch report.Outcome {
-		case runner.Started, runner.Adopted, runner.Over, runner.Foreign:
-			return nil
-		case runner.Busy:
-		default:
-			return fmt.Errorf("the runner could not begin: %s", report.Error)
-		}
-		// Another runner holds the job: it will start it, or die and let go.
-		for {
-			view, err := job.View()
-			if err != nil {
-				return err
-			}
-			if view.Exit != nil || view.Started != nil {
-				return nil
-			}
-			if !view.Locked {
-				break
-			}
-			select {
-			case <-time.After(busyPoll):
-			case <-ctx.Done():
-				return fmt.Errorf("waiting for another runner of the job: %w", ctx.Err())
-			}
-		}
-	}
-}
-
-// same compares the job under a key with the one that is being submitted.
-func same(held, wanted jobdir.Meta) error {
-	if held.RequestDigest == wanted.RequestDigest && held.RunToken == wanted.RunToken && held.Attempt == wanted.Attempt {
-		return nil
-	}
-	return pluginsdk.Rejected(pluginsdk.Config("",
-		"the key %s belongs to another request (run %s, attempt %d): nothing was started", held.Key, held.RunID, held.Attempt))
-}
-
-// noState explains why the state directory cannot be used. Nothing was started.
-func noState(state jobdir.State, err error) error {
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, errReadOnly) {
-		return pluginsdk.Rejected(pluginsdk.Config("config.state_dir",
-			"the state directory %s cannot be written; set state_dir to one that can: %w", state.Root(), err))
-	}
-	return err
-}
-
-func handleOf(job jobdir.Job, existing bool) pluginsdk.Handle {
-	data, _ := json.Marshal(handleData{Key: job.Key})
-	return pluginsdk.Handle{Version: 1, Data: data, Key: job.Key, Existing: existing, NativeName: job.Dir}
-}
-
-// fromHandle is the job that a handle means.
-func (l *local) fromHandle(c Config, h pluginsdk.Handle) (jobdir.State, jobdir.Job, error) {
-	var data handleData
-	if err := json.Unmarshal(h.Data, &data); err != nil {
-		return jobdir.State{}, jobdir.Job{}, fmt.Errorf("the handle is damaged: %w", err)
-	}
-	return l.job(c, data.Key)
+		return &request.spec, nil
+	})
 }

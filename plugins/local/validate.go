@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // Validate refuses what this machine cannot give. It creates nothing.
@@ -40,21 +39,5 @@ func (l *local) Preflight(_ context.Context, c Config, _ *pluginsdk.Step) error 
 	if err != nil {
 		return err
 	}
-	// The directory is made by the first launch; what is there of its path must
-	// be a directory that can be written.
-	dir := state.Root()
-	for !exists(dir) && dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return pluginsdk.Config("config.state_dir", "the state directory %s cannot be reached: %w", state.Root(), err)
-	}
-	if !info.IsDir() {
-		return pluginsdk.Config("config.state_dir", "the state directory %s cannot be made: %s is a file", state.Root(), dir)
-	}
-	if !writable(dir) {
-		return pluginsdk.Config("config.state_dir", "the state directory %s cannot be written by this user; set state_dir to one that can", state.Root())
-	}
-	return nil
+	return detached.CheckState(state)
 }

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // GPUs lists the NVIDIA devices of the machine by number.

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/limit"
-	"github.com/stephost/stephost/plugins/local/internal/proc"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/limit"
+	"github.com/stephost/stephost/pluginsdk/detached/proc"
 )
 
 // run starts the step and stays until nothing of it is left.

@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/limit"
-	"github.com/stephost/stephost/plugins/local/internal/proc"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/limit"
+	"github.com/stephost/stephost/pluginsdk/detached/proc"
 )
 
 // adopt looks after a step whose runner died. It holds the lock; started says

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // TimesRecord is the length of a record in the index of times: offset in the

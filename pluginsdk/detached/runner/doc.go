@@ -1,4 +1,4 @@
-// Package runner keeps one step of the local flavor alive, apart from plugin
+// Package runner keeps one step alive as a process of this machine, apart from plugin
 // and host: it is the same binary in a session of its own, which starts the
 // step, moves its output to files, ends it when asked to, and writes down how
 // it ended.

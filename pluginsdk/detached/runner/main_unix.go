@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/proc"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/proc"
 )
 
 // runner is the state of one runner process.

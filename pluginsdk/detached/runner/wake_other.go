@@ -2,7 +2,7 @@
 
 package runner
 
-import "github.com/stephost/stephost/plugins/local/internal/jobdir"
+import "github.com/stephost/stephost/pluginsdk/detached/jobdir"
 
 // Wake finds no runner here.
 func Wake(jobdir.Job) bool { return false }

@@ -1,11 +1,11 @@
-package main
+package detached
 
 import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // maxOutputs bounds the list: a step may leave a million files, and the whole

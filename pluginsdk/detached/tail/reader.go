@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // recordSize is runner.TimesRecord: offset, time, lost bytes.

@@ -16,8 +16,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
-	"github.com/stephost/stephost/plugins/local/internal/tail"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/tail"
 )
 
 // The life of a runner as a process is tested by the flavor, whose test binary

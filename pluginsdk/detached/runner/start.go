@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // Argument is the first argument that makes the plugin's binary a runner; the
@@ -20,7 +20,7 @@ import (
 const Argument = "runner"
 
 // name is what process lists show.
-const name = "stephost-local-runner"
+const name = "stephost-runner"
 
 // Start starts a runner for the job, apart from this process, and returns what
 // it says about itself. spec nil = look after a job that was started before,

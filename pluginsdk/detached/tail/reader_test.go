@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stephost/stephost/plugins/local/internal/jobdir"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // file is a log that the test writes as a runner would.

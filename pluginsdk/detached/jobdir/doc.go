@@ -1,4 +1,4 @@
-// Package jobdir is the state of local jobs on disk: one directory per key
+// Package jobdir is the state of detached jobs on disk: one directory per key
 // below the state directory, and nothing in memory. Whoever opens it next
 // sees the same job, in this process or in another one.
 //
