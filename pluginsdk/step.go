@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
@@ -139,6 +140,30 @@ func (s *Step) DecodeConfig(into any) error { return decodeValues(s.config, "con
 // nothing in Launch.
 func (s *Step) Warn(path, format string, args ...any) {
 	s.warnings = append(s.warnings, &Error{Warning: true, Attribute: splitPath(path), Summary: fmt.Sprintf(format, args...)})
+}
+
+// WarnAll passes findings on that Warn, the function, made.
+func (s *Step) WarnAll(findings []error) {
+	for _, f := range findings {
+		if e := find(f); e != nil {
+			s.Warn(strings.Join(e.Attribute, "."), "%s", e.Error())
+		} else if f != nil {
+			s.Warn("", "%s", f.Error())
+		}
+	}
+}
+
+// Title says in at most most characters where the step belongs, for lists that
+// people read: "digits/Nightly 7/train".
+func (s *Step) Title(most int) string {
+	var parts []string
+	for _, part := range []string{s.Pipeline, s.PipelineRun, s.Name} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	title := []rune(strings.Join(parts, "/"))
+	return string(title[:min(len(title), most)])
 }
 
 // stepOf copies what the host sent, so that author code cannot change a

@@ -56,7 +56,7 @@ func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Hand
 			if !cl.worthAsking(job, s) {
 				out[i] = pluginsdk.StatusResult{Status: s}
 			}
-			cl.note(text(job.Name), false)
+			cl.ended.Note(text(job.Name), false)
 		}
 		return left > 0 && listed < mostListed
 	})
@@ -72,7 +72,7 @@ func (cl *client) worthAsking(job *ml.JobBase, s pluginsdk.Status) bool {
 	if s.Phase != pluginsdk.Queued && s.Phase != pluginsdk.Provisioning || time.Since(createdAt(job)) < explainAfter {
 		return false
 	}
-	if cl.states.Tokens() < float64(cl.states.Burst())/2 {
+	if 2*cl.states.Left() < cl.states.Most() {
 		return false
 	}
 	cl.mu.Lock()

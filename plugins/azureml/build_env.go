@@ -30,7 +30,7 @@ var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // whatever AzureML could rewrite in a value travels packed. Without it the argv
 // is quoted, and what cannot be carried is refused by name.
 func (b *built) command(_ Config, s *pluginsdk.Step, _ prepared) error {
-	if err := checkTexts(s); err != nil {
+	if err := pluginsdk.CheckTexts(s); err != nil {
 		return err
 	}
 	env := maps.Clone(s.Env)
@@ -104,30 +104,4 @@ func awkward(env map[string]string) []string {
 		}
 	}
 	return out
-}
-
-// checkTexts refuses what no process can be given.
-func checkTexts(s *pluginsdk.Step) error {
-	for i, arg := range s.Argv {
-		if strings.ContainsRune(arg, 0) {
-			return pluginsdk.Config("command."+strconv.Itoa(i), "an argument cannot hold a NUL byte")
-		}
-	}
-	bad := func(part, name, value string) error {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
-			return pluginsdk.Config(part+"."+name, "%.80q is no environment variable that a process can be given", name)
-		}
-		return nil
-	}
-	for name, value := range s.Env {
-		if err := bad("env", name, value); err != nil {
-			return err
-		}
-	}
-	for name, value := range s.Secrets {
-		if err := bad("secrets", name, value.Reveal()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

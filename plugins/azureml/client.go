@@ -15,15 +15,19 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
-	"golang.org/x/time/rate"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/budget"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 const (
 	// headerTimeout is below the bounds of the contract's calls, so that an answer
 	// is this flavor's own.
 	headerTimeout = 25 * time.Second
+	// statesBurst is the part of the budget of questions about jobs that may be used
+	// at once.
+	statesBurst = 10 * time.Second
 	// perHost: a host that follows hundreds of runs reads many logs at once.
 	perHost = 32
 	// moduleName and moduleVersion are for the User-Agent of the run history.
@@ -47,14 +51,15 @@ type client struct {
 	sizes        *ml.VirtualMachineSizesClient
 	usages       *ml.UsagesClient
 	history      runtime.Pipeline
-	states       *rate.Limiter
-	drop         func()
+	// states is the budget of questions about jobs.
+	states *budget.Budget
+	// ended tells who reads a log whether the job is over.
+	ended follow.Ends
+	drop  func()
 
 	mu    sync.Mutex
 	known *workspace // of the workspace; set once it was read
-	// ended tells who reads a log whether the job is over; explained is when a job
-	// that waits was last asked for its reason.
-	ended     map[string]ending
+	// explained is when a job that waits was last asked for its reason.
 	explained map[string]time.Time
 }
 
@@ -79,7 +84,7 @@ func (g *azureml) open(ctx context.Context, c Config) (*client, error) {
 func dial(c Config) (*client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout, transport.MaxIdleConnsPerHost = headerTimeout, perHost
-	cl := &client{config: c, http: &http.Client{Transport: transport}, states: newBudget(c.MaxCallsPerMinute), ended: map[string]ending{}}
+	cl := &client{config: c, http: &http.Client{Transport: transport}, states: budget.New(c.MaxCallsPerMinute, statesBurst)}
 	place := c.place()
 	var err error
 	if cl.signer, err = newSigner(c, place, cl.http); err != nil {

@@ -54,7 +54,7 @@ func (cl *client) list(ctx context.Context, property string, more func(*ml.JobBa
 		Properties: &property, ListViewType: ptr(ml.ListViewTypeAll),
 	})
 	for pager.More() {
-		if err := cl.spend(ctx); err != nil {
+		if err := cl.states.Wait(ctx); err != nil {
 			return err
 		}
 		page, err := pager.NextPage(ctx)

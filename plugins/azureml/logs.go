@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 const (
@@ -25,9 +25,8 @@ const (
 	// needs few, small enough for memory.
 	logPiece = 4 << 20
 	// logFirst and logMost bound the pause between two reads of a file.
-	logFirst  = time.Second
-	logMost   = 10 * time.Second
-	logGrowth = 1.5
+	logFirst = time.Second
+	logMost  = 10 * time.Second
 	// addressesEvery is how often addresses are asked for anew while a node has
 	// none: a call of the budget each time.
 	addressesEvery = 15 * time.Second
@@ -53,7 +52,7 @@ func (g *azureml) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plug
 	}
 	t := &tail{g: g, c: c, d: d, r: r, w: w, files: map[int]*file{}}
 	var quiet time.Time
-	pause := logFirst
+	pause := follow.Pause{First: logFirst, Most: logMost}
 	ended := false
 	for {
 		before := ended
@@ -71,28 +70,20 @@ func (g *azureml) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plug
 			return nil
 		}
 		if grew {
-			quiet, pause = time.Now(), logFirst
+			quiet = time.Now()
+			pause.News()
 		}
 		if ended && time.Since(quiet) >= c.LogSettle {
 			return nil
 		}
-		wait := pause
+		bound := logMost
 		if ended {
-			wait = min(logFirst, max(c.LogSettle/4, 10*time.Millisecond))
+			bound = min(logFirst, max(c.LogSettle/4, 10*time.Millisecond))
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(jitter(wait)):
+		if err := pause.Wait(ctx, bound); err != nil {
+			return err
 		}
-		pause = min(time.Duration(float64(pause)*logGrowth), logMost)
 	}
-}
-
-// jitter keeps many runs that began together from asking together.
-func jitter(d time.Duration) time.Duration {
-	const share = 0.2
-	return time.Duration(float64(d) * (1 - share/2 + share*rand.Float64()))
 }
 
 // tail is one call of Logs.
@@ -121,13 +112,13 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if over, known := cl.over(t.d.Job); known {
+	if over, known := cl.ended.Over(t.d.Job); known {
 		return over, nil
 	}
 	if time.Since(t.state) < overEvery {
 		return false, nil
 	}
-	if err := cl.spend(ctx); err != nil {
+	if err := cl.states.Wait(ctx); err != nil {
 		return false, err
 	}
 	t.state = time.Now()
@@ -137,7 +128,7 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 	}
 	over := err != nil || phaseOf(stateOf(job)).Terminal()
 	if over {
-		cl.note(t.d.Job, true)
+		cl.ended.Note(t.d.Job, true)
 	}
 	return over, nil
 }
@@ -172,7 +163,7 @@ func (t *tail) read(ctx context.Context, ended bool) (grew bool, err error) {
 
 // addresses asks where the files are. A node that is new begins where it was left.
 func (t *tail) addresses(ctx context.Context, cl *client) error {
-	if err := cl.spend(ctx); err != nil {
+	if err := cl.states.Wait(ctx); err != nil {
 		return err
 	}
 	run, err := cl.details(ctx, t.d.Job)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
-	"strings"
 
 	"github.com/stephost/stephost/pluginsdk"
 )
@@ -89,13 +88,6 @@ func displayName(s *pluginsdk.Step, set Settings) string {
 	if set.DisplayName != "" {
 		return set.DisplayName
 	}
-	var parts []string
-	for _, part := range []string{s.Pipeline, s.PipelineRun, s.Name} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
 	const most = 255
-	name := []rune(strings.Join(parts, "/"))
-	return string(name[:min(len(name), most)])
+	return s.Title(most)
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
 
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
 
@@ -26,7 +24,7 @@ func (g *azureml) Plan(ctx context.Context, c Config, s *pluginsdk.Step, online 
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	warn(s, b.warnings)
+	s.WarnAll(b.warnings)
 	for name := range b.secret {
 		b.job.EnvironmentVariables[name] = ptr("(secret)")
 	}
@@ -38,21 +36,5 @@ func (g *azureml) Plan(ctx context.Context, c Config, s *pluginsdk.Step, online 
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(map[string]any{"method": "PUT", "path": c.workspace() + "/jobs/" + name, "body": shown}); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	return pluginsdk.Plan{Request: out.String(), Format: "json", Notes: b.notes}, nil
-}
-
-func warn(s *pluginsdk.Step, warnings []error) {
-	for _, w := range warnings {
-		if e, ok := w.(*pluginsdk.Error); ok {
-			s.Warn(strings.Join(e.Attribute, "."), "%s", e.Summary)
-		}
-	}
+	return pluginsdk.JSONPlan(map[string]any{"method": "PUT", "path": c.workspace() + "/jobs/" + name, "body": shown}, b.notes)
 }

@@ -23,12 +23,12 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
-	if err := cl.spend(ctx); err != nil {
+	if err := cl.states.Wait(ctx); err != nil {
 		return pluginsdk.Status{}, err
 	}
 	job, err := cl.get(ctx, d.Job)
 	if gone(err) {
-		cl.note(d.Job, true)
+		cl.ended.Note(d.Job, true)
 		return pluginsdk.Status{Phase: pluginsdk.Lost, Reason: "JobDeleted", NativeState: "deleted",
 			Message: "the job " + d.Job + " does not exist any more: somebody deleted it"}, nil
 	}
@@ -39,10 +39,10 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	s.URL = c.studio(d.Job)
 	waits := s.Phase == pluginsdk.Queued || s.Phase == pluginsdk.Provisioning
 	if !s.Phase.Terminal() && !(waits && time.Since(createdAt(job)) > explainAfter) {
-		cl.note(d.Job, false)
+		cl.ended.Note(d.Job, false)
 		return s, nil
 	}
-	if err := cl.spend(ctx); err != nil {
+	if err := cl.states.Wait(ctx); err != nil {
 		return pluginsdk.Status{}, err
 	}
 	run, err := cl.details(ctx, d.Job)
@@ -61,36 +61,8 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 		judge(job, run, &s)
 		s.Outputs = cl.outputs(ctx, d.Job)
 	}
-	cl.note(d.Job, s.Phase.Terminal())
+	cl.ended.Note(d.Job, s.Phase.Terminal())
 	return s, nil
-}
-
-// endingAge: what was noted longer ago is asked for anew.
-const endingAge = 20 * time.Second
-
-// ending is what was noted about a job.
-type ending struct {
-	over bool
-	at   time.Time
-}
-
-// note remembers whether a job is over, for whoever reads its log.
-func (cl *client) note(job string, over bool) {
-	const most = 4096 // far more than one host follows
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	if len(cl.ended) >= most {
-		cl.ended = map[string]ending{}
-	}
-	cl.ended[job] = ending{over, time.Now()}
-}
-
-// over is what was noted lately.
-func (cl *client) over(job string) (over, known bool) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	e, known := cl.ended[job]
-	return e.over, known && (e.over || time.Since(e.at) < endingAge)
 }
 
 func stateOf(job *ml.JobBase) ml.JobStatus {

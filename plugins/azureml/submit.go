@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,14 +11,6 @@ import (
 
 	"github.com/stephost/stephost/pluginsdk"
 )
-
-// handleData is the data of a handle, version 1.
-type handleData struct {
-	Job string `json:"job"`
-	// Nodes: each writes a log of its own.
-	Nodes   int `json:"nodes"`
-	Attempt int `json:"attempt"`
-}
 
 // Submit looks for the job, and makes it with one PUT if it is not there.
 //
@@ -53,7 +44,7 @@ func (g *azureml) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plug
 	if err != nil {
 		return none, pluginsdk.Rejected(err)
 	}
-	warn(s, b.warnings)
+	s.WarnAll(b.warnings)
 	var answer *http.Response
 	made, err := cl.jobs.CreateOrUpdate(policy.WithCaptureResponse(ctx, &answer), c.ResourceGroup, c.WorkspaceName, jobName(s.Key), ml.JobBase{Properties: &b.job}, nil)
 	if err != nil {
@@ -122,25 +113,4 @@ func propertiesOf(job *ml.JobBase) map[string]string {
 		out[name] = text(value)
 	}
 	return out
-}
-
-func (c Config) handleOf(job *ml.JobBase, existing bool) pluginsdk.Handle {
-	d := handleData{Job: text(job.Name), Nodes: 1, Attempt: attemptOf(job)}
-	if command, ok := job.Properties.(*ml.CommandJob); ok && command.Resources != nil && command.Resources.InstanceCount != nil {
-		d.Nodes = max(1, int(*command.Resources.InstanceCount))
-	}
-	data, _ := json.Marshal(d) // strings and numbers
-	return pluginsdk.Handle{Version: 1, Data: data, Key: propertiesOf(job)[propKey], Existing: existing, NativeName: d.Job, URL: c.studio(d.Job)}
-}
-
-// readHandle is the job that a handle means.
-func readHandle(h pluginsdk.Handle) (handleData, error) {
-	var d handleData
-	if err := json.Unmarshal(h.Data, &d); err != nil {
-		return d, fmt.Errorf("the handle is damaged: %w", err)
-	}
-	if d.Job == "" {
-		return d, errors.New("the handle names no job")
-	}
-	return d, nil
 }

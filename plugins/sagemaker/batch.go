@@ -26,7 +26,15 @@ const (
 	herdPages = 20
 	// pageSize is the most that ListTrainingJobs gives.
 	pageSize = 100
+	// listShare is the part of the budget that list calls may use; the rest is for
+	// the Describe of each change.
+	listShare = 0.5
 )
+
+// listEvery is the least time between two list calls.
+func listEvery(perMinute int) time.Duration {
+	return time.Duration(float64(time.Minute) / (float64(perMinute) * listShare))
+}
 
 // remembered is what is known of a job that is not over.
 type remembered struct {
@@ -41,6 +49,7 @@ type remembered struct {
 
 // remember keeps what a Describe told, while the job is not over.
 func (cl *client) remember(name string, d *api.DescribeTrainingJobOutput, s pluginsdk.Status) {
+	cl.ended.Note(name, s.Phase.Terminal())
 	w := &cl.watched
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,7 +91,7 @@ func (g *sagemaker) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Ha
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// A part of the budget is for the ends of jobs.
-	room := int(cl.states.Tokens() / 2)
+	room := cl.states.Left() / 2
 	results := make([]pluginsdk.StatusResult, len(hs))
 	for i, name := range names {
 		known, ok := w.jobs[name]
@@ -100,6 +109,7 @@ func (g *sagemaker) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Ha
 			known = brief(now)
 			w.put(name, known)
 		}
+		cl.ended.NoteAt(name, false, w.listed)
 		results[i].Status = known.status
 		results[i].Status.ObservedAt = w.listed
 	}
@@ -182,7 +192,7 @@ func (cl *client) list(ctx context.Context, names []string) (listing, error) {
 		if herd && (len(missing) == 0 || pages == herdPages) {
 			break
 		}
-		if err := cl.spend(ctx); err != nil {
+		if err := cl.states.Wait(ctx); err != nil {
 			return listing{}, err
 		}
 		answer, err := page.NextPage(ctx)

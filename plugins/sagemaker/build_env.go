@@ -28,7 +28,7 @@ const (
 // carry (a long value or argument, a line break in an argument, a name with a
 // dot, too many of them) travels packed, and the shim unpacks it.
 func (b *built) environment(_ place, s *pluginsdk.Step) error {
-	if err := checkTexts(s); err != nil {
+	if err := pluginsdk.CheckTexts(s); err != nil {
 		return err
 	}
 	shim := pluginsdk.HasShim(s)
@@ -147,25 +147,3 @@ func pack(env map[string]string) (fit map[string]string, packed bool, err error)
 	}
 	return fit, packed, nil
 }
-
-// checkTexts refuses what no process can be given.
-func checkTexts(s *pluginsdk.Step) error {
-	for i, arg := range s.Argv {
-		if strings.ContainsRune(arg, 0) {
-			return pluginsdk.Config("command."+strconv.Itoa(i), "an argument cannot hold a NUL byte")
-		}
-	}
-	for name, value := range s.Env {
-		if badName(name) || strings.ContainsRune(value, 0) {
-			return pluginsdk.Config("env."+name, "%.80q is no environment variable that a process can be given", name)
-		}
-	}
-	for name, value := range s.Secrets {
-		if badName(name) || strings.ContainsRune(value.Reveal(), 0) {
-			return pluginsdk.Config("secrets."+name, "%.80q is no environment variable that a process can be given", name)
-		}
-	}
-	return nil
-}
-
-func badName(name string) bool { return name == "" || strings.ContainsAny(name, "=\x00") }

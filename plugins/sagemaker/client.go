@@ -19,20 +19,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"golang.org/x/time/rate"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/budget"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 const (
 	// headerTimeout is below the bounds of the contract's calls, so that an answer is
 	// this flavor's own.
 	headerTimeout = 25 * time.Second
-	// logCallsPerSecond is for all runs of an account and region together:
+	// statesBurst is the part of the budget of questions about states that may be
+	// used at once, logCallsBurst that of the log's.
+	statesBurst   = 10 * time.Second
+	logCallsBurst = time.Second
+	// logCallsPerMinute is for all runs of a login and region together:
 	// GetLogEvents and DescribeLogStreams have quotas of 25 a second
 	// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html),
 	// which others share.
-	logCallsPerSecond = 10
+	logCallsPerMinute = 600
 	// assumeAhead renews an assumed role before it ends.
 	assumeAhead = 5 * time.Minute
 )
@@ -48,11 +53,13 @@ type client struct {
 	aws aws.Config
 	// endpoints by service, for calls without an SDK client.
 	endpoint func(service string) *string
-	// states and logCalls are the budgets; see budget.go.
-	states, logCalls *rate.Limiter
+	// states and logCalls are the budgets of questions about jobs and of CloudWatch.
+	states, logCalls *budget.Budget
 	watched          watched
-	config           Config
-	drop             func()
+	// ended tells who reads a log whether the job is over.
+	ended  follow.Ends
+	config Config
+	drop   func()
 }
 
 // open returns the client of a config. Clients are shared by operators with the
@@ -124,8 +131,8 @@ func dial(ctx context.Context, c Config) (*client, error) {
 		o.BaseEndpoint, o.Retryer = or(cl.endpoint("s3"), o.BaseEndpoint), again()
 		o.UsePathStyle = o.BaseEndpoint != nil // an emulator has no host name for each bucket
 	})
-	cl.states = newBudget(c.MaxCallsPerMinute)
-	cl.logCalls = rate.NewLimiter(logCallsPerSecond, logCallsPerSecond)
+	cl.states = budget.New(c.MaxCallsPerMinute, statesBurst)
+	cl.logCalls = budget.New(logCallsPerMinute, logCallsBurst)
 	return cl, nil
 }
 

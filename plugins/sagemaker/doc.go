@@ -14,5 +14,5 @@
 //   - a job is adopted only when its tags have this key and this digest;
 //   - nothing is held in this process that another one would need: what the
 //     process remembers of states and log lines saves calls;
-//   - all questions about states go through one budget per account and region.
+//   - all questions about states go through one budget per login and region.
 package main

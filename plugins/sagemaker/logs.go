@@ -10,6 +10,7 @@ import (
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 // logGroup is where SageMaker writes what containers of training jobs print
@@ -19,9 +20,8 @@ const logGroup = "/aws/sagemaker/TrainingJobs"
 const (
 	// logFirst and logMost bound the pause between two looks at a log: live enough
 	// for a person, and cheap for a job that says nothing.
-	logFirst  = 200 * time.Millisecond
-	logMost   = 5 * time.Second
-	logGrowth = 1.5
+	logFirst = 200 * time.Millisecond
+	logMost  = 5 * time.Second
 	// relist is how often streams are looked for once every node has one: a
 	// restarted job gets new ones.
 	relist = 30 * time.Second
@@ -30,14 +30,12 @@ const (
 	// lateWindow is how far the last reading looks back for lines that arrived
 	// behind later ones.
 	lateWindow = 2 * time.Minute
-	// fresh is how old a remembered state may be to say that a job goes on.
-	fresh = 30 * time.Second
 )
 
 // Logs reads CloudWatch: one source for each node and start of the job. stdout
 // and stderr are one stream there.
 func (g *sagemaker) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pluginsdk.LogRequest, w *pluginsdk.LogWriter) error {
-	data, err := dataOf(h)
+	data, err := readHandle(h)
 	if err != nil {
 		return err
 	}
@@ -46,7 +44,7 @@ func (g *sagemaker) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pl
 		return err
 	}
 	l := &logReader{cl: cl, job: data.Job, attempt: data.Attempt, request: r, out: w, streams: map[string]*logStream{}}
-	pause := logFirst
+	pause := follow.Pause{First: logFirst, Most: logMost}
 	quiet := time.Now()
 	for {
 		// First the state, then the log: what is there once the job is over, and a
@@ -69,19 +67,14 @@ func (g *sagemaker) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pl
 			return err
 		}
 		if news {
-			pause = logFirst
-		} else {
-			pause = min(time.Duration(float64(pause)*logGrowth), logMost)
+			pause.News()
 		}
+		bound := logMost
 		if !ended.IsZero() {
-			pause = min(pause, max(c.LogSettle/2, time.Millisecond))
+			bound = max(c.LogSettle/2, time.Millisecond)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := pause.Wait(ctx, bound); err != nil {
+			return err
 		}
 	}
 }
@@ -92,10 +85,10 @@ func (l *logReader) over(ctx context.Context) (time.Time, error) {
 	if !l.ended.IsZero() {
 		return l.ended, nil
 	}
-	if l.cl.goesOn(l.job) {
+	if over, known := l.cl.ended.Over(l.job); known && !over {
 		return time.Time{}, nil
 	}
-	if err := l.cl.spend(ctx); err != nil {
+	if err := l.cl.states.Wait(ctx); err != nil {
 		return time.Time{}, err
 	}
 	d, err := l.cl.describe(ctx, l.job)
@@ -114,15 +107,6 @@ func (l *logReader) over(ctx context.Context) (time.Time, error) {
 		}
 	}
 	return l.ended, nil
-}
-
-// goesOn tells whether a state that is not old says so.
-func (cl *client) goesOn(job string) bool {
-	w := &cl.watched
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, ok := w.jobs[job]
-	return ok && time.Since(w.listed) < fresh
 }
 
 // logReader reads the log of one job.

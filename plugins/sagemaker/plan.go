@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"reflect"
-	"strings"
 
 	"github.com/stephost/stephost/pluginsdk"
 )
@@ -26,9 +24,7 @@ func (g *sagemaker) Plan(ctx context.Context, c Config, s *pluginsdk.Step, onlin
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	for _, w := range b.warnings {
-		s.Warn(machines().Attribute, "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	shown := *b.input
 	shown.Environment = map[string]string{}
 	for name, value := range b.input.Environment {
@@ -37,15 +33,7 @@ func (g *sagemaker) Plan(ctx context.Context, c Config, s *pluginsdk.Step, onlin
 		}
 		shown.Environment[name] = value
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(filled(reflect.ValueOf(shown))); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	return pluginsdk.Plan{Request: out.String(), Format: "json", Notes: b.notes}, nil
+	return pluginsdk.JSONPlan(filled(reflect.ValueOf(shown)), b.notes)
 }
 
 // filled is v without what is not set, as it goes over the wire. The API's types

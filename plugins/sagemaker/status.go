@@ -21,7 +21,7 @@ func (g *sagemaker) Status(ctx context.Context, c Config, h pluginsdk.Handle) (p
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
-	if err := cl.spend(ctx); err != nil {
+	if err := cl.states.Wait(ctx); err != nil {
 		return pluginsdk.Status{}, err
 	}
 	d, err := cl.describe(ctx, name)

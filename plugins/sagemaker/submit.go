@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,13 +11,6 @@ import (
 
 	"github.com/stephost/stephost/pluginsdk"
 )
-
-// handleData is the data of a handle, version 1.
-type handleData struct {
-	Job string `json:"job"`
-	// Attempt names the sources of the log.
-	Attempt int `json:"attempt"`
-}
 
 // Submit makes the one creating call.
 //
@@ -41,9 +33,7 @@ func (g *sagemaker) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (pl
 	if err != nil {
 		return pluginsdk.Handle{}, cl.unlessThere(ctx, p, s, err)
 	}
-	for _, w := range b.warnings {
-		s.Warn(machines().Attribute, "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	_, err = cl.api.CreateTrainingJob(ctx, b.input)
 	var inUse *types.ResourceInUse
 	var limit *types.ResourceLimitExceeded
@@ -107,26 +97,4 @@ func (cl *client) tags(ctx context.Context, arn string) (map[string]string, erro
 
 func (cl *client) describe(ctx context.Context, name string) (*api.DescribeTrainingJobOutput, error) {
 	return cl.api.DescribeTrainingJob(ctx, &api.DescribeTrainingJobInput{TrainingJobName: aws.String(name)})
-}
-
-func handleOf(p place, name string, attempt int, existing bool) pluginsdk.Handle {
-	data, _ := json.Marshal(handleData{Job: name, Attempt: attempt})
-	return pluginsdk.Handle{Version: 1, Data: data, Existing: existing, NativeName: name, URL: p.url(name)}
-}
-
-// jobOf is the name of the job that a handle means.
-func jobOf(h pluginsdk.Handle) (string, error) {
-	data, err := dataOf(h)
-	return data.Job, err
-}
-
-func dataOf(h pluginsdk.Handle) (handleData, error) {
-	var data handleData
-	if err := json.Unmarshal(h.Data, &data); err != nil {
-		return data, fmt.Errorf("the handle is damaged: %w", err)
-	}
-	if data.Job == "" {
-		return data, errors.New("the handle is damaged: it names no job")
-	}
-	return data, nil
 }

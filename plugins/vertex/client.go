@@ -4,10 +4,15 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/budget"
 )
+
+// callsBurst is the part of a budget that may be used at once.
+const callsBurst = 6 * time.Second
 
 // session is what one call works with.
 type session struct {
@@ -55,14 +60,12 @@ func (s *session) ask(err error) error {
 	return gcp.Ask(err)
 }
 
-// wait waits until one more question about jobs may be asked.
-func (s *session) wait(ctx context.Context) error {
-	return s.v.budgets.Wait(ctx, s.place(), s.c.CallsPerMinute)
-}
+// states is the budget of questions about jobs.
+func (s *session) states() *budget.Budget { return s.v.budgets.Of(s.place(), s.c.CallsPerMinute) }
 
-// waitLogs does the same for Cloud Logging, whose quota is the project's.
-func (s *session) waitLogs(ctx context.Context) error {
-	return s.v.budgets.Wait(ctx, "logs "+s.project, s.c.LogCallsPerMinute)
+// logCalls is that of Cloud Logging, whose quota is the project's.
+func (s *session) logCalls() *budget.Budget {
+	return s.v.budgets.Of("logs "+s.project, s.c.LogCallsPerMinute)
 }
 
 func (s *session) place() string  { return s.project + " " + s.c.Region }

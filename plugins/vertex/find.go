@@ -102,7 +102,7 @@ func (q *session) marked(ctx context.Context, bucket, key string) (job *aiplatfo
 	if m.Job == "" {
 		return nil, true, nil
 	}
-	if err := q.wait(ctx); err != nil {
+	if err := q.states().Wait(ctx); err != nil {
 		return nil, false, err
 	}
 	job, err = q.Jobs.GetCustomJob(ctx, &aiplatformpb.GetCustomJobRequest{Name: m.Job})
@@ -122,7 +122,7 @@ func (q *session) listBy(ctx context.Context, filter string, most int) ([]*aipla
 	var jobs []*aiplatformpb.CustomJob
 	r := &aiplatformpb.ListCustomJobsRequest{Parent: q.parent(), Filter: filter, PageSize: pageSize}
 	for {
-		if err := q.wait(ctx); err != nil {
+		if err := q.states().Wait(ctx); err != nil {
 			return nil, err
 		}
 		page, err := q.Jobs.ListCustomJobs(ctx, r)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"cloud.google.com/go/aiplatform/apiv1/aiplatformpb"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 // Limits of reading logs. The times are assumptions about Cloud Logging, for
@@ -29,9 +29,8 @@ const (
 	mostSkew = 30 * time.Second
 	// logFirst and logMost bound the pause between two questions. 60 a minute is
 	// the quota of a whole project.
-	logFirst  = time.Second
-	logMost   = 10 * time.Second
-	logGrowth = 1.5
+	logFirst = time.Second
+	logMost  = 10 * time.Second
 	// endQuiet is how long a log must be quiet after the end of the job before it
 	// counts as whole, endMost how long it is waited for at most: the host waits a
 	// minute.
@@ -56,7 +55,7 @@ func (v *vertex) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plugi
 	}
 	t := &tail{v: v, c: c, d: d, w: w, sorter: newSorter(d, r)}
 	var quiet, over time.Time
-	pause := logFirst
+	pause := follow.Pause{First: logFirst, Most: logMost}
 	for {
 		ended, err := t.over(ctx)
 		if err != nil {
@@ -74,7 +73,8 @@ func (v *vertex) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plugi
 			return err
 		}
 		if news || quiet.IsZero() {
-			quiet, pause = now, logFirst
+			quiet = now
+			pause.News()
 		}
 		if ended && over.IsZero() {
 			over = now
@@ -82,26 +82,17 @@ func (v *vertex) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plugi
 		if ended && (min(now.Sub(over), now.Sub(quiet)) >= endQuiet || now.Sub(over) >= endMost) {
 			return t.write(t.sorter.due(now, true))
 		}
-		wait := pause
+		bound := logMost
 		if ended {
-			wait = logFirst
+			bound = logFirst
 		}
 		if t.sorter.waiting() {
-			wait = min(wait, hold)
+			bound = min(bound, hold)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(jitter(wait)):
+		if err := pause.Wait(ctx, bound); err != nil {
+			return err
 		}
-		pause = min(time.Duration(float64(pause)*logGrowth), logMost)
 	}
-}
-
-// jitter keeps many runs that began together from asking together.
-func jitter(d time.Duration) time.Duration {
-	const share = 0.2
-	return time.Duration(float64(d) * (1 - share/2 + share*rand.Float64()))
 }
 
 // tail is one call of Logs.
@@ -116,14 +107,14 @@ type tail struct {
 // over tells whether the job is over. Whoever watches the job has just been told
 // that; only without one it is asked.
 func (t *tail) over(ctx context.Context) (bool, error) {
-	if over, ok := t.v.ended.known(t.d.Job); ok {
+	if over, ok := t.v.ended.Over(t.d.Job); ok {
 		return over, nil
 	}
 	q, err := t.v.open(ctx, t.c)
 	if err != nil {
 		return false, err
 	}
-	if err := q.wait(ctx); err != nil {
+	if err := q.states().Wait(ctx); err != nil {
 		return false, err
 	}
 	job, err := q.Jobs.GetCustomJob(ctx, &aiplatformpb.GetCustomJobRequest{Name: t.d.Job})
@@ -131,7 +122,7 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 	if err != nil && !over {
 		return false, q.ask(err)
 	}
-	t.v.ended.note(t.d.Job, over)
+	t.v.ended.Note(t.d.Job, over)
 	return over, nil
 }
 
@@ -148,7 +139,7 @@ func (t *tail) read(ctx context.Context) (news bool, err error) {
 		ResourceNames: []string{"projects/" + q.project}, Filter: t.filter(), OrderBy: "timestamp asc", PageSize: logPage,
 	}
 	for {
-		if err := q.waitLogs(ctx); err != nil {
+		if err := q.logCalls().Wait(ctx); err != nil {
 			return news, err
 		}
 		page, err := q.Logging.ListLogEntries(ctx, r)

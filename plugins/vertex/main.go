@@ -5,6 +5,8 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/budget"
+	"github.com/stephost/stephost/pluginsdk/follow"
 )
 
 //go:embed flavor.hcl
@@ -15,9 +17,10 @@ func main() { pluginsdk.Main(manifest, pluginsdk.RemoteOf(newVertex())) }
 // vertex is the flavor. What it holds only saves work.
 type vertex struct {
 	clients pluginsdk.Cache[*gcp.Client]
-	budgets gcp.Budgets
-	ended   endings
-	table   *machineTable
+	budgets budget.Shared
+	// ended tells who reads a log whether the job is over.
+	ended follow.Ends
+	table *machineTable
 	// environ is where the default project comes from.
 	environ func(name string) string
 	// made is told of each new client; for tests, which close them.
@@ -25,7 +28,7 @@ type vertex struct {
 }
 
 func newVertex() *vertex {
-	v := &vertex{table: newMachineTable(), environ: environ, made: func(*gcp.Client) {}}
+	v := &vertex{budgets: budget.Shared{Burst: callsBurst}, table: newMachineTable(), environ: environ, made: func(*gcp.Client) {}}
 	v.clients.Release = func(c *gcp.Client) { c.Release() }
 	return v
 }

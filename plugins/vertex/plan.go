@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -28,9 +28,7 @@ func (v *vertex) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	for _, w := range b.warnings {
-		s.Warn("settings.machine_type", "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	later := map[string]*string{labelDigest: &s.RequestDigest, labelToken: &s.Token}
 	for name, given := range later {
 		if *given == "" {
@@ -45,19 +43,11 @@ func (v *vertex) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 	if bucket, _ := c.bucket(); bucket != "" {
 		show.Marker = "gs://" + bucket + "/" + c.marker(s.Key)
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(show); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	request := text.Bytes()
+	p, err := pluginsdk.JSONPlan(show, b.notes)
 	if !launched {
-		request = bytes.ReplaceAll(request, []byte(placeholderKey), []byte(pluginsdk.KnownAtLaunch("the key of the attempt")))
+		p.Request = strings.ReplaceAll(p.Request, placeholderKey, pluginsdk.KnownAtLaunch("the key of the attempt"))
 	}
-	return pluginsdk.Plan{Request: string(request), Format: "json", Notes: b.notes}, nil
+	return p, err
 }
 
 // placeholderKey has the form of a key and is never used for a job.

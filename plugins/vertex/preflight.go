@@ -44,7 +44,7 @@ func (q *session) checkJobs(ctx context.Context) error {
 
 // checkLogs reads one entry.
 func (q *session) checkLogs(ctx context.Context) error {
-	if err := q.waitLogs(ctx); err != nil {
+	if err := q.logCalls().Wait(ctx); err != nil {
 		return err
 	}
 	_, err := q.Logging.ListLogEntries(ctx, &loggingpb.ListLogEntriesRequest{

@@ -42,9 +42,7 @@ func (v *vertex) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plugi
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)
 	}
-	for _, w := range b.warnings {
-		s.Warn("settings.machine_type", "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	q, err := v.open(ctx, c)
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)

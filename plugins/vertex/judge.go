@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"cloud.google.com/go/aiplatform/apiv1/aiplatformpb"
 	"google.golang.org/grpc/codes"
@@ -105,40 +103,4 @@ func judgeExit(m []string, low string, st *pluginsdk.Status) {
 		// command is not in the image.
 		st.Class, st.Reason = pluginsdk.ClassConfig, "StartError"
 	}
-}
-
-// endings remembers, for the readers of logs, which jobs are over, so that they
-// need not ask what Watch has just been told.
-type endings struct {
-	mu   sync.Mutex
-	jobs map[string]ending
-}
-
-type ending struct {
-	over bool
-	at   time.Time
-}
-
-const (
-	// endingAge: what was noted longer ago is asked for anew.
-	endingAge = 20 * time.Second
-	// mostEndings bounds the memory.
-	mostEndings = 10000
-)
-
-func (e *endings) note(job string, over bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.jobs == nil || len(e.jobs) >= mostEndings {
-		e.jobs = map[string]ending{}
-	}
-	e.jobs[job] = ending{over: over, at: time.Now()}
-}
-
-// known is what was noted lately.
-func (e *endings) known(job string) (over, ok bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	x, ok := e.jobs[job]
-	return x.over, ok && (x.over || time.Since(x.at) < endingAge)
 }

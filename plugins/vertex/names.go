@@ -136,15 +136,9 @@ const maxDisplay = 128
 // displayName is what a person sees in the console: the step and where it
 // belongs, then the key.
 func displayName(s *pluginsdk.Step) string {
-	var parts []string
-	for _, part := range []string{s.Pipeline, s.PipelineRun, s.Name} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	name := []rune(strings.Join(parts, "/"))
-	if len(name) == 0 {
+	title := s.Title(maxDisplay - len(s.Key) - 1)
+	if title == "" {
 		return s.Key
 	}
-	return string(name[:min(len(name), maxDisplay-len(s.Key)-1)]) + " " + s.Key
+	return title + " " + s.Key
 }
