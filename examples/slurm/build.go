@@ -51,7 +51,7 @@ func build(c Config, r record, s *pluginsdk.Step) (*request, error) {
 	q.options = []string{
 		"--parsable",
 		"--job-name=" + r.key,
-		"--comment=" + comment(s),
+		"--comment=" + comment(r.key, s),
 		"--output=" + r.file("stdout"),
 		"--error=" + r.file("stderr"),
 		"--chdir=" + r.dir,
@@ -76,10 +76,12 @@ func build(c Config, r record, s *pluginsdk.Step) (*request, error) {
 	return q, nil
 }
 
-// comment names the job's run. It is escaped, because a token may hold anything
-// and squeue separates fields by a character.
-func comment(s *pluginsdk.Step) string {
+// comment names the job's run, and its key once more: see nameless. It is
+// escaped, because a token may hold anything and squeue separates fields by a
+// character.
+func comment(key string, s *pluginsdk.Step) string {
 	return "stephost?" + url.Values{
+		"key":   {key},
 		"token": {s.Token}, "run": {s.RunID}, "attempt": {strconv.Itoa(s.Attempt)}, "digest": {s.RequestDigest},
 		"step": {s.Name}, "pipeline": {s.Pipeline},
 	}.Encode()
@@ -97,6 +99,13 @@ func fromComment(text string) (meta, bool) {
 	}
 	attempt, _ := strconv.Atoi(v.Get("attempt"))
 	return meta{Token: v.Get("token"), Run: v.Get("run"), Attempt: attempt, Digest: v.Get("digest")}, true
+}
+
+// keyOf is the key that a comment names.
+func keyOf(text string) string {
+	query, _ := strings.CutPrefix(text, "stephost?")
+	v, _ := url.ParseQuery(query)
+	return v.Get("key")
 }
 
 // resources are rounded up where Slurm counts in larger units, never down.

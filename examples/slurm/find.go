@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"slices"
 
 	"github.com/stephost/stephost/pluginsdk"
 )
@@ -30,11 +31,15 @@ func findByKey(ctx context.Context, r record) ([]pluginsdk.Job, error) {
 	if err != nil {
 		return nil, pluginsdk.Unreachable(err)
 	}
-	for _, ask := range []func(context.Context, ...string) ([]view, error){queue, accounts} {
-		found, err := ask(ctx, "--user="+who.Username, "--name="+r.key)
+	for _, q := range []struct {
+		ask    func(context.Context, ...string) ([]view, error)
+		filter string
+	}{{queue, "--name=" + r.key}, {accounts, "--name=" + r.key}, {accounts, namelessSince}} {
+		found, err := q.ask(ctx, "--user="+who.Username, q.filter)
 		if err != nil {
 			return nil, err
 		}
+		found = slices.DeleteFunc(found, func(v view) bool { return v.name != r.key })
 		if len(found) > 0 {
 			return jobsOf(found, r)
 		}

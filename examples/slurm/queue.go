@@ -74,7 +74,13 @@ func views(out string) ([]view, error) {
 	var all []view
 	for line := range strings.Lines(out) {
 		f := strings.Split(strings.TrimRight(line, "\n"), "|")
-		if len(f) < fields || !goodKey().MatchString(f[1]) {
+		if len(f) < fields {
+			continue
+		}
+		if f[1] == nameless {
+			f[1] = keyOf(f[9])
+		}
+		if !goodKey().MatchString(f[1]) {
 			continue
 		}
 		v := view{id: f[0], name: f[1], reason: f[3], submit: epoch(f[6]), start: epoch(f[7]), end: epoch(f[8]), comment: f[9]}
@@ -106,6 +112,16 @@ func exitCode(text string) (code, signal int, err error) {
 	}
 	return code, signal, nil
 }
+
+// nameless is the name that the accounts give a job whose end reached them before
+// its beginning did: one that is cancelled the moment it starts, on a busy
+// controller (seen with 22.05: "allocation" beside the comment of the job). The
+// database itself has no name then, so that none can be asked for; who looks for
+// such a job looks through the user's jobs of a week.
+const (
+	nameless      = "allocation"
+	namelessSince = "--starttime=now-7days"
+)
 
 // epoch reads seconds since 1970; Slurm's words for "not yet" are the zero time.
 func epoch(text string) time.Time {

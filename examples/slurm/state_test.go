@@ -71,8 +71,10 @@ func TestViews(t *testing.T) {
 			view{id: "7", name: name, state: "FAILED", reason: "JobLaunchFailure", signal: 9, restarts: 2, submit: time.Unix(1, 0)}},
 		{"8|" + name + "|CANCELLED by 1000|None|0:15|0|1|2|3|",
 			view{id: "8", name: name, state: "CANCELLED", reason: "None", signal: 15, submit: time.Unix(1, 0), start: time.Unix(2, 0), end: time.Unix(3, 0)}},
+		{"2|allocation|CANCELLED by 0|2|0:0|2|1|2|3|stephost?key=" + name + "&run=r",
+			view{id: "2", name: name, state: "CANCELLED", reason: "2", restarts: 2, submit: time.Unix(1, 0), start: time.Unix(2, 0), end: time.Unix(3, 0), comment: "stephost?key=" + name + "&run=r"}},
 	} {
-		got, err := views(tc.line + "\n9|somebody|else's|job|0|0|1|2|3|x|y|\nshort\n")
+		got, err := views(tc.line + "\n9|somebody|else's|job|0|0|1|2|3|x|y|\n9|allocation|COMPLETED|x|0|0|1|2|3||\nshort\n")
 		if err != nil || len(got) != 1 || got[0] != tc.want {
 			t.Errorf("%s\n%+v\n%v", tc.line, got, err)
 		}
@@ -84,14 +86,17 @@ func TestViews(t *testing.T) {
 
 func TestComment(t *testing.T) {
 	s := &pluginsdk.Step{Token: "a|b\n&=c d", RunID: "r1", Attempt: 2, RequestDigest: "00", Name: "x|y"}
-	text := comment(s)
+	text := comment("abcdefghijklmnopqrstuvwxyz", s)
 	if strings.ContainsAny(text, "|\n ") {
 		t.Errorf("%q", text)
 	}
 	if m, ok := fromComment(text); !ok || m.Token != s.Token || m.Run != "r1" || m.Attempt != 2 || m.Digest != "00" {
 		t.Errorf("%+v", m)
 	}
-	if _, ok := fromComment("somebody's own"); ok {
+	if key := keyOf(text); key != "abcdefghijklmnopqrstuvwxyz" {
+		t.Error(key)
+	}
+	if _, ok := fromComment("somebody's own"); ok || keyOf("somebody's own") != "" {
 		t.Error("a comment of somebody else")
 	}
 }
