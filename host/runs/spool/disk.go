@@ -3,6 +3,8 @@ package spool
 import (
 	"fmt"
 	"time"
+
+	"github.com/stephost/stephost/internal/disk"
 )
 
 // Limits of watching the disk.
@@ -57,7 +59,7 @@ func (d *diskState) room(dir string, floor int64, n int) error {
 	if d.asked && d.sinceAsked < askEvery && d.reason == "" {
 		return nil
 	}
-	free, total, ok := diskFree(dir)
+	free, total, ok := disk.Free(dir)
 	if !ok {
 		return nil
 	}

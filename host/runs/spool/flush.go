@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/stephost/stephost/internal/disk"
 )
 
 // begin starts a batch: first what the disk owes, then the definition of the
@@ -205,7 +207,7 @@ func (d *diskState) due(now time.Time) bool { return d.reason == "" || !now.Befo
 
 // reasonOf words trouble for the log's reader.
 func reasonOf(err error) string {
-	if isFull(err) {
+	if disk.Full(err) {
 		return "disk full"
 	}
 	var low *lowDiskError

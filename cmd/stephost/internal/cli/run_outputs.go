@@ -2,33 +2,40 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/fetch"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 )
 
+const outputsHelp = `Show the outputs and values of a run.
+
+--get fetches the outputs into a directory: what lies on this machine is copied,
+what lies in a store is read by the plugin that launched the run. A file has its
+name when all of it is there. Called again after a break, the command goes on
+behind what it has; a file that is there and is another one is replaced only with
+--overwrite.`
+
 func (a *app) runOutputsCommand() *cobra.Command {
 	var get string
-	return a.oneRun("outputs RUN", "Show what a run left, or copy it", cobra.Command{
-		Long: "Show the outputs and values of a run. --get copies outputs that lie on this machine; what lies in a store of the backend's is named by its URI.",
-	}, func(c *cobra.Command) {
-		c.Flags().StringVar(&get, "get", "", "copy the outputs into this directory")
+	var overwrite bool
+	return a.oneRun("outputs RUN", "Show what a run left, or fetch it", cobra.Command{Long: outputsHelp}, func(c *cobra.Command) {
+		c.Flags().StringVar(&get, "get", "", "fetch the outputs into this directory")
+		c.Flags().BoolVar(&overwrite, "overwrite", false, "with --get: replace files that are there and are others")
 	}, func(ctx context.Context, r *runs.Run) error {
 		if r.Verdict == nil {
 			return &problem.Error{Summary: "the run is not over: it is " + stateText(r), Run: r.ID, Next: "wait for it with `stephost run wait " + r.ID + "`"}
 		}
 		if get != "" {
-			return a.getOutputs(ctx, r, a.path(get))
+			return a.getOutputs(ctx, r, a.path(get), overwrite)
 		}
 		return a.item(outputsItem(r), func(w io.Writer) error { return showOutputs(w, r) })
 	})
@@ -38,7 +45,10 @@ type outputsView struct {
 	Run     string        `json:"run"`
 	Outputs []runs.Output `json:"outputs"`
 	Values  any           `json:"values,omitempty"`
-	Copied  []string      `json:"copied,omitempty"`
+	// Copied are the paths of Fetched.
+	Copied    []string        `json:"copied,omitempty"`
+	Fetched   []fetch.Fetched `json:"fetched,omitempty"`
+	Elsewhere []fetch.Output  `json:"elsewhere,omitempty"`
 }
 
 func outputsItem(r *runs.Run) outputsView {
@@ -67,93 +77,52 @@ func showOutputs(w io.Writer, r *runs.Run) error {
 	return err
 }
 
-// getOutputs copies what lies on this machine.
-func (a *app) getOutputs(ctx context.Context, r *runs.Run, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return &problem.Error{Summary: "the outputs cannot be copied", Err: err, Run: r.ID, Next: "name a directory that you may write to"}
-	}
-	view := outputsItem(r)
-	var elsewhere []string
-	for _, o := range r.Verdict.Outputs {
-		if !filepath.IsAbs(o.Location) {
-			elsewhere = append(elsewhere, o.Location)
-			continue
-		}
-		// The name is a plugin's word: it must not lead out of the directory.
-		name := filepath.FromSlash(o.Name)
-		if !filepath.IsLocal(name) {
-			name = filepath.Base(o.Location)
-		}
-		to := filepath.Join(dir, name)
-		if err := copyOutput(ctx, o.Location, to); err != nil {
-			return &problem.Error{Summary: "the output " + o.Name + " could not be copied", Err: err, Run: r.ID,
-				Next: "see where the outputs lie with `stephost run outputs " + r.ID + "`"}
-		}
-		view.Copied = append(view.Copied, to)
-	}
-	if err := a.item(view, func(w io.Writer) error {
-		for _, c := range view.Copied {
-			if _, err := fmt.Fprintln(w, c); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
+// getOutputs fetches the outputs. Text has one line on stdout for each file, as
+// soon as it is there; JSON one document at the end, also when some failed.
+func (a *app) getOutputs(ctx context.Context, r *runs.Run, dir string, overwrite bool) error {
+	h, err := a.host()
+	if err != nil {
 		return err
 	}
-	for _, uri := range elsewhere {
-		a.say("not on this machine: %s", uri)
+	m := newMeter(a)
+	got, failed := h.Fetch(ctx, r, host.FetchOptions{Dir: dir, Overwrite: overwrite, Done: m.done, Progress: m.progress, Trouble: m.trouble})
+	m.close()
+	view := outputsItem(r)
+	view.Fetched, view.Elsewhere = got.Files, got.Elsewhere
+	for _, f := range got.Files {
+		view.Copied = append(view.Copied, f.Path)
+	}
+	if a.json() {
+		if err := a.item(view, nil); err != nil {
+			return err
+		}
+	}
+	for _, o := range got.Elsewhere {
+		a.say("not on this machine: %s", o.Location)
+	}
+	if len(got.Elsewhere) > 0 {
+		a.say("The flavor %s cannot fetch its outputs. %s", r.Pin.Flavor, byHand(got.Elsewhere[0].Location, dir))
 	}
 	if len(r.Verdict.Outputs) == 0 {
 		a.say("The run left no outputs.")
 	}
-	return nil
+	return failed
 }
 
-// copyOutput copies a file, or a directory with what is in it. Links are not
-// followed out of the output, and nothing but files and directories is copied.
-func copyOutput(ctx context.Context, from, to string) error {
-	info, err := os.Lstat(from)
-	switch {
-	case err != nil:
-		return err
-	case info.Mode().IsRegular():
-		return copyFile(ctx, from, to, info.Mode().Perm())
-	case !info.IsDir():
-		return errors.New("it is neither a file nor a directory")
-	}
-	return filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
+// byHand says how a person fetches what the plugin cannot, with the tool that
+// belongs to an address.
+func byHand(location, dir string) string {
+	scheme, rest, _ := strings.Cut(location, "://")
+	switch scheme {
+	case "s3":
+		return fmt.Sprintf("By hand: aws s3 cp --recursive %s %s", location, dir)
+	case "gs":
+		return fmt.Sprintf("By hand: gcloud storage cp --recursive %s %s", location, dir)
+	case "azureml":
+		if job, ok := strings.CutPrefix(rest, "jobs/"); ok {
+			job, _, _ = strings.Cut(job, "/")
+			return fmt.Sprintf("By hand: az ml job download --all --name %s --download-path %s", job, dir)
 		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		return copyFile(ctx, path, filepath.Join(to, rel), info.Mode().Perm())
-	})
-}
-
-func copyFile(ctx context.Context, from, to string, perm os.FileMode) error {
-	if err := ctx.Err(); err != nil {
-		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, perm|0o200)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return "Fetch them with the backend's own tools."
 }

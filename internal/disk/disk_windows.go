@@ -1,4 +1,4 @@
-package spool
+package disk
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// diskFree is what this user may still write, and the disk's size.
-func diskFree(dir string) (free, total int64, ok bool) {
+// Free is what this user may still write, and the disk's size.
+func Free(dir string) (free, total int64, ok bool) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, 0, false
@@ -19,6 +19,7 @@ func diskFree(dir string) (free, total int64, ok bool) {
 	return int64(mine), int64(all), true
 }
 
-func isFull(err error) bool {
+// Full tells whether err says that there is no space.
+func Full(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
