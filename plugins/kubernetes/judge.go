@@ -28,13 +28,40 @@ func judge(job *batchv1.Job, pods []*corev1.Pod) pluginsdk.Status {
 	failed := condition(job, batchv1.JobFailed)
 	switch {
 	case condition(job, batchv1.JobComplete) != nil, allSucceeded(job, pods):
+		if end != nil && end.Cancel && slices.ContainsFunc(latest(pods), obeyed) {
+			return endedBy(st, job, pods, end)
+		}
 		return succeeded(st, job, pods)
 	case busy || failed == nil && !overEarly(job, pods, end):
 		return living(st, job, pods, end)
 	case end != nil:
+		if bad := culprit(pods); end.Cancel && bad != nil && stepEnd([]*corev1.Pod{bad}) != nil && !obeyed(bad) {
+			return failure(st, job, pods, nil) // the cancel came too late
+		}
 		return endedBy(st, job, pods, end)
 	}
 	return failure(st, job, pods, failed)
+}
+
+// obeyed tells whether a pod's step ended behind the request to end: then it was
+// cancelled, whatever code it chose. What ended before has its own verdict.
+//
+// A step is asked to end when its pod is deleted; the deletion's own time is that of
+// the request plus the grace, also where the grace is shortened (apiserver
+// pkg/registry/rest/delete.go, BeforeDelete). Both times have whole seconds: within
+// the same one the step counts as asked, because one that obeys at once ends in it.
+func obeyed(pod *corev1.Pod) bool {
+	end := stepEnd([]*corev1.Pod{pod})
+	return end != nil && pod.DeletionTimestamp != nil && end.FinishedAt.Unix() >= askedAt(pod).Unix()
+}
+
+// askedAt is when the deletion of a pod was asked for.
+func askedAt(pod *corev1.Pod) time.Time {
+	at := pod.DeletionTimestamp.Time
+	if grace := pod.DeletionGracePeriodSeconds; grace != nil {
+		at = at.Add(-time.Duration(*grace) * time.Second)
+	}
+	return at
 }
 
 // overEarly tells whether the Job is over though it does not say so: its only

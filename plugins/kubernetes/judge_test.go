@@ -82,7 +82,10 @@ func created(at int64) func(*corev1.Pod) {
 
 func TestJudge(t *testing.T) {
 	const cancelNote = `{"cancel":true,"reason":"Cancelled","at":"2026-11-28T12:00:00Z"}`
-	deleting := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1200, 0)} }
+	// Asked to end at 1015, with a grace of 30 s.
+	deleting := func(p *corev1.Pod) {
+		p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &metav1.Time{Time: time.Unix(1045, 0)}, ptr(int64(30))
+	}
 	exit := func(code int) *int { return &code }
 	for name, c := range map[string]struct {
 		job      *batchv1.Job
@@ -141,11 +144,17 @@ func TestJudge(t *testing.T) {
 		"a failure that the Job does not know": {job: jobFor(2), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, exits(1, "Error", 1050)), podFor(1, corev1.PodFailed, exits(9, "Error", 1020))}, phase: pluginsdk.Running},
 		"deleted by somebody":                  {job: jobFor(1, jobSays(batchv1.JobFailed, "PodFailurePolicy", "Pod ns/p was deleted")), phase: pluginsdk.Failed, class: pluginsdk.ClassSystem, reason: "PodFailurePolicy"},
 		// Ended by stephost.
-		"cancelling":                 {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodRunning, runs, deleting)}, phase: pluginsdk.Cancelling, reason: "Cancelled"},
-		"cancelling without pods":    {job: jobFor(1, endedWith(cancelNote)), phase: pluginsdk.Cancelling, reason: "Cancelled"},
-		"cancelled":                  {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled"},
-		"cancelled, pod ended":       {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, deleting, exits(143, "Error", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(143)},
-		"cancelled while suspended":  {job: jobFor(1, endedWith(cancelNote), func(j *batchv1.Job) { j.Spec.Suspend = ptr(true) }), phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled"},
+		"cancelling":                {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodRunning, runs, deleting)}, phase: pluginsdk.Cancelling, reason: "Cancelled"},
+		"cancelling without pods":   {job: jobFor(1, endedWith(cancelNote)), phase: pluginsdk.Cancelling, reason: "Cancelled"},
+		"cancelled":                 {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled"},
+		"cancelled, pod ended":      {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, deleting, exits(143, "Error", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(143)},
+		"cancelled while suspended": {job: jobFor(1, endedWith(cancelNote), func(j *batchv1.Job) { j.Spec.Suspend = ptr(true) }), phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled"},
+		"cancelled, exits with 0":   {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
+		"cancelled, ends at once":   {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobComplete, "", "")), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1015))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
+		"success, deleted later":    {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1014))}, phase: pluginsdk.Succeeded, code: exit(0)},
+		"failure before the cancel": {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, exits(3, "Error", 1014))}, phase: pluginsdk.Failed, class: pluginsdk.ClassUser, reason: "Error", code: exit(3)},
+		"cancelled, one of two had succeeded": {job: jobFor(2, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")),
+			pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, exits(0, "Completed", 1010)), podFor(1, corev1.PodSucceeded, deleting, exits(0, "Completed", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
 		"success before the cancel":  {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, exits(0, "Completed", 1020))}, phase: pluginsdk.Succeeded, code: exit(0)},
 		"ended for its image":        {job: jobFor(1, endedWith(`{"class":2,"reason":"ImagePullBackOff","message":"Back-off"}`), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), phase: pluginsdk.Failed, class: pluginsdk.ClassConfig, reason: "ImagePullBackOff", says: "Back-off"},
 		"somebody wrote in the note": {job: jobFor(1, endedWith("???"), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled},

@@ -56,13 +56,14 @@ func (l *logs) once(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) e
 		if err := p.begin(); err != nil {
 			return err
 		}
-		if _, err := p.reader.Read(ctx, false); err != nil && !unreadable(err) {
-			return asLogError(err)
-		}
 		if p.over() {
-			if err := l.writer.End(p.source); err != nil {
+			if err := p.finish(ctx, false); err != nil {
 				return err
 			}
+			continue
+		}
+		if _, err := p.reader.Read(ctx, false); err != nil && !unreadable(err) {
+			return asLogError(err)
 		}
 	}
 	return nil
@@ -179,6 +180,9 @@ func (l *logs) update(job *batchv1.Job, pods []*corev1.Pod) []*podLog {
 			begun = append(begun, p)
 		}
 		if c := stepStatus(pod); c != nil && c.State.Terminated != nil || ended(pod) {
+			if c != nil && c.State.Terminated != nil {
+				p.endedAt.Store(c.State.Terminated.FinishedAt.Unix())
+			}
 			p.closeOver()
 		}
 	}

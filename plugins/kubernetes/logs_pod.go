@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/stephost/stephost/plugins/kubernetes/internal/kube"
 	"github.com/stephost/stephost/plugins/kubernetes/internal/observe"
 	"github.com/stephost/stephost/plugins/kubernetes/internal/podlog"
 	"github.com/stephost/stephost/pluginsdk"
@@ -26,14 +28,18 @@ type subscription interface {
 // Pauses of a reader.
 const (
 	// endSoon is how long a stream's orderly end waits for the news that the
-	// container has ended, before it is opened again; each time twice as long, to
-	// retryMost: a kubelet with many pods may need a minute to tell.
+	// container has ended, before it is opened again; each time that it brings
+	// nothing twice as long, to endMost: a kubelet with 200 pods that end at once was
+	// seen to need two minutes to tell. The news itself ends the wait.
 	endSoon = time.Second
-	// A container is over when its process is, and the runtime may still be
-	// writing what was in the pipe then (64 KiB were seen to come late on a machine
-	// under load). So the log counts as read when it has not grown for a while:
-	// shortly, unless it ended in a flood.
+	endMost = 30 * time.Second
+	// A container is over when its process is, and the runtime may still be writing
+	// what it has read by then: containerd hands it to a goroutine that nobody waits
+	// for (internal/cri/io/logger.go, NewCRILogger). So the log counts as read when
+	// it has not grown for a while: shortly, unless it ended in a flood, and longer on
+	// a node that is slow to answer, because it is slow to write, too.
 	quietSmall, quietFlood = 100 * time.Millisecond, 2 * time.Second
+	quietAnswers           = 3
 	lookSmall, lookFlood   = 100 * time.Millisecond, 400 * time.Millisecond
 	// flood is half of what a pipe holds.
 	flood = 32 << 10
@@ -54,14 +60,16 @@ type podLog struct {
 	last   string // cursor
 	reader *podlog.Reader
 
+	node     string
 	ended    chan struct{} // closed when the container has ended
 	endOnce  sync.Once
-	gone     atomic.Bool // the pod is not there any more
+	endedAt  atomic.Int64 // when it did, in whole seconds of its node; 0 = not known
+	gone     atomic.Bool  // the pod is not there any more
 	finished atomic.Bool
 }
 
 func newPodLog(l *logs, pod *corev1.Pod, epoch int) *podLog {
-	p := &podLog{logs: l, ended: make(chan struct{}),
+	p := &podLog{logs: l, node: pod.Spec.NodeName, ended: make(chan struct{}),
 		source: pluginsdk.LogSource{Attempt: l.data.Attempt, Epoch: epoch, Node: rank(pod), Stream: stream}}
 	p.last = l.request.Cursor(p.source)
 	p.reader = &podlog.Reader{API: l.cluster, Pod: pod.Name, UID: string(pod.UID), Container: containerName,
@@ -97,16 +105,19 @@ func (p *podLog) follow(ctx context.Context) error {
 		if p.over() {
 			return p.finish(ctx, whole)
 		}
-		err := p.readLive(ctx)
+		n, err := p.readLive(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		whole = err == nil
 		switch {
 		case err == nil:
+			if n > 0 {
+				soon = endSoon
+			}
 			pause = retryPause
 			p.wait(ctx, soon)
-			soon = min(2*soon, retryMost)
+			soon = min(2*soon, endMost)
 		case errors.Is(err, errCut):
 		case unreadable(err):
 			p.wait(ctx, retryPause)
@@ -127,7 +138,7 @@ var errCut = errors.New("the stream was cut")
 // readLive follows the stream, and cuts one that is silent for long behind the end
 // of its container. One that still brings bytes may be the only place where they
 // are: the kubelet reads a rotated file to its end, and serves it to nobody else.
-func (p *podLog) readLive(ctx context.Context) error {
+func (p *podLog) readLive(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan struct{})
@@ -152,11 +163,11 @@ func (p *podLog) readLive(ctx context.Context) error {
 			}
 		}
 	}()
-	_, err := p.reader.Read(ctx, true)
+	n, err := p.reader.Read(ctx, true)
 	if err != nil && errors.Is(context.Cause(ctx), errCut) {
-		return errCut
+		return n, errCut
 	}
-	return err
+	return n, err
 }
 
 // answered tells whether the API server itself answered with the error.
@@ -174,43 +185,75 @@ func answered(err error) bool {
 func (p *podLog) finish(ctx context.Context, whole bool) error {
 	grown, failing := time.Now(), time.Time{}
 	for {
+		asked := time.Now()
 		n, err := p.reader.Read(ctx, false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		quiet, look := quietSmall, lookSmall
+		quiet, look := max(quietSmall, quietAnswers*time.Since(asked)), lookSmall
 		if p.reader.Ending() >= flood {
-			quiet, look = quietFlood, lookFlood
+			quiet, look = max(quiet, quietFlood), lookFlood
 		}
 		switch {
 		case err == nil && n == 0:
 			whole, failing = true, time.Time{}
 			if time.Since(grown) >= quiet {
-				return p.logs.writer.End(p.source)
+				return p.end(ctx)
 			}
 		case err == nil:
 			whole, grown, failing = true, time.Now(), time.Time{}
 		case notThere(err):
-			return p.giveUp(whole, "the pod was deleted before its log was read to the end")
+			return p.giveUp(ctx, whole, "the pod was deleted before its log was read to the end")
 		case !unreadable(err) && !(p.logs.several() && answered(err)):
 			return asLogError(err)
 		case failing.IsZero():
 			failing = time.Now()
 		case time.Since(failing) > lastMost:
-			return p.giveUp(whole, "the kubelet does not give the log of the ended container")
+			return p.giveUp(ctx, whole, "the kubelet does not give the log of the ended container")
 		}
 		p.pause(ctx, look)
 	}
 }
 
 // giveUp ends a source whose log cannot be asked for any more.
-func (p *podLog) giveUp(whole bool, why string) error {
-	if !whole {
+func (p *podLog) giveUp(ctx context.Context, whole bool, why string) error {
+	if whole {
+		return p.end(ctx)
+	}
+	if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: why}); err != nil {
+		return err
+	}
+	return p.logs.writer.End(p.source)
+}
+
+// end ends a source that was read to its end, as far as its node has stored it.
+func (p *podLog) end(ctx context.Context) error {
+	if why := p.doubt(ctx); why != "" {
 		if err := p.logs.writer.Gap(p.source, pluginsdk.Gap{Reason: why}); err != nil {
 			return err
 		}
 	}
 	return p.logs.writer.End(p.source)
+}
+
+// doubt tells why the node itself may have lost the end of the log; "" = it has
+// not. With a runtime that does lose ends nothing proves that this time it has not;
+// with one that cannot be asked for it takes a flood that lasted to the end.
+func (p *podLog) doubt(ctx context.Context) string {
+	version := p.logs.cluster.Runtime(ctx, p.node)
+	switch {
+	case kube.DropsTails(version):
+		return fmt.Sprintf("the container runtime of node %s (%s) may lose the last lines of a container; containerd 1.6.22, 1.7.3 and later do not", p.node, version)
+	case version == "" && p.flooded():
+		return fmt.Sprintf("the step wrote at full speed to its end, of which containerd before 1.6.22 and 1.7.3 may lose the last lines; what node %s runs cannot be seen without the permission to get nodes", p.node)
+	}
+	return ""
+}
+
+// flooded tells whether the log was written at full speed when its container ended.
+func (p *podLog) flooded() bool {
+	at := p.endedAt.Load()
+	return p.reader.Ending() >= flood && (at == 0 || p.reader.Last().Unix() >= at-1)
 }
 
 // wait waits for the container's end, at most d.

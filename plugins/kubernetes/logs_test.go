@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -388,4 +389,44 @@ func TestOneNodeDoesNotAnswer(t *testing.T) {
 	assert.Equal(t, "one\ntwo\n", got.text("1/0/0//stdout"))
 	require.Len(t, got.gaps, 1, "what nobody could read is marked")
 	assert.ElementsMatch(t, []string{"1/0/0//stdout", "1/0/1//stdout"}, got.ends)
+}
+
+// A node whose container runtime may lose the end of a log: nothing proves that it
+// has not. One that nobody can ask for is believed, unless the step wrote at full
+// speed to its end.
+func TestTheEndThatANodeMayHaveLost(t *testing.T) {
+	flooded := strings.Repeat(strings.Repeat("x", 1023)+"\n", 40)
+	for name, c := range map[string]struct {
+		runtime, text string
+		gap           string
+	}{
+		"sound":                 {"containerd://2.1.4", flooded, ""},
+		"defective":             {"containerd://1.6.20", "one\n", "(containerd://1.6.20) may lose the last lines"},
+		"not known":             {"", "one\n", ""},
+		"not known, in a flood": {"", flooded, "without the permission to get nodes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			n := newLogNode(h, "logs-end-"+strings.NewReplacer(" ", "-", ",", "").Replace(name))
+			h.kubectl("patch", "node", n.name, "--subresource=status", "--type=merge", "-p", fmt.Sprintf(`{"status":{"nodeInfo":{"containerRuntimeVersion":%q}}}`, c.runtime))
+			s := h.step("end")
+			handle := h.accepted(s)
+			pod := n.onNode(s.Key, 1)[0]
+			n.write(pod, slices.Collect(strings.Lines(c.text))...)
+			n.end(pod)
+			h.exited(pod, 0, "Completed")
+			for _, follow := range []bool{true, false} {
+				got := h.logs(s.Key, handle, follow, nil)
+				assert.Equal(t, c.text, got.text("1/0/0//stdout"))
+				assert.Len(t, got.ends, 1)
+				if c.gap == "" {
+					assert.Empty(t, got.gaps)
+					continue
+				}
+				require.Len(t, got.gaps, 1)
+				assert.Equal(t, operatorv1.LogGap_CERTAINTY_POSSIBLE, got.gaps[0].Certainty)
+				assert.Contains(t, got.gaps[0].Reason, c.gap)
+			}
+		})
+	}
 }

@@ -45,6 +45,20 @@ func TestCancelIsPoliteFirst(t *testing.T) {
 	assert.NotNil(t, h.cancel(s.Key, handle, hang, false).GetAlreadyOver())
 }
 
+// A step that obeys and says that all is well was cancelled all the same.
+func TestACancelledStepThatExitsWithZero(t *testing.T) {
+	h := newHarness(t)
+	s := h.step("obedient", "obedient")
+	handle := h.accepted(s)
+	h.printed(s.Key, "ready")
+	require.NotNil(t, h.cancel(s.Key, handle, hang, false).GetAccepted())
+	end, _ := h.watch(s.Key, handle)
+	assert.Equal(t, operatorv1.Phase_PHASE_CANCELLED, end.Phase)
+	assert.Equal(t, operatorv1.Class_CLASS_CANCELLED, end.Class)
+	require.NotNil(t, end.ExitCode)
+	assert.Zero(t, end.GetExitCode())
+}
+
 func TestCancelEndsAStubbornStepAfterTheGrace(t *testing.T) {
 	h := newHarness(t)
 	s := h.step("stubborn", "stubborn")

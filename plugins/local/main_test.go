@@ -88,12 +88,15 @@ func step(mode string, args []string) int {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
 		time.Sleep(time.Hour)
-	case "polite":
+	case "polite", "obedient":
 		caught := make(chan os.Signal, 1)
 		signal.Notify(caught, syscall.SIGTERM)
 		fmt.Println("ready")
 		<-caught
 		fmt.Println("saved")
+		if mode == "obedient" {
+			return 0
+		}
 		return 3
 	case "daemon":
 		// A process in a session of its own, with an environment of its own, whose

@@ -32,6 +32,20 @@ type program struct {
 	hash []string // files and directories of the module that make it what it is
 	args func(ctx context.Context, dir string) ([]string, error)
 	env  []string
+	// release: instead of all that, packages of this module at its version.
+	release  string
+	packages []string
+}
+
+// containerdProgram is the container runtime, with its shim and client beside it.
+// Debian's, 1.6.20, loses the ends of logs: it closes the output of a container
+// that has ended before it has read all of it
+// (https://github.com/containerd/containerd/pull/8643, in 1.6.22 and 1.7.3).
+func containerdProgram() program {
+	return program{
+		name: "containerd", release: "github.com/containerd/containerd/v2@v2.4.2",
+		packages: []string{"cmd/containerd", "cmd/containerd-shim-runc-v2", "cmd/ctr"}, env: []string{"GOWORK=off", "CGO_ENABLED=0"},
+	}
 }
 
 // serverProgram is the multi-call binary of Kubernetes. Its module is in no workspace,
@@ -108,6 +122,9 @@ func (p program) built(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+	if p.release != "" {
+		return path, p.install(ctx, dir)
+	}
 	args := []string{"build", "-trimpath", "-o", path + ".new"}
 	if p.args != nil {
 		more, err := p.args(ctx, p.dir)
@@ -124,10 +141,33 @@ func (p program) built(ctx context.Context) (string, error) {
 	return path, os.Rename(path+".new", path)
 }
 
+// install builds the packages of a release. The one that is looked for is moved
+// into place last.
+func (p program) install(ctx context.Context, dir string) error {
+	fresh := filepath.Join(dir, "new")
+	module, version, _ := strings.Cut(p.release, "@")
+	args := []string{"install", "-trimpath", "-ldflags", "-s -w"}
+	for _, pkg := range p.packages {
+		args = append(args, module+"/"+pkg+"@"+version)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), p.env...), "GOBIN="+fresh)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", p.release, err, text)
+	}
+	for _, pkg := range slices.Backward(p.packages) {
+		name := filepath.Base(pkg)
+		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(fresh)
+}
+
 // sum is a hash over the sources and the toolchain.
 func (p program) sum() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.release)
 	for _, name := range p.hash {
 		err := filepath.WalkDir(filepath.Join(p.dir, name), func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() {

@@ -48,12 +48,15 @@ const startBound = 5 * time.Minute
 
 // ControlPlane starts a Kubernetes without a node for one test: Jobs get Pods,
 // and the Pods stay Pending.
-func ControlPlane(t testing.TB) *Cluster { return start(t, false) }
+func ControlPlane(t testing.TB) *Cluster { return start(t, false, false) }
 
 // Node starts a Kubernetes with one node, whose pods run, for one test.
-func Node(t testing.TB) *Cluster { return start(t, true) }
+func Node(t testing.TB) *Cluster { return start(t, true, false) }
 
-func start(t testing.TB, node bool) *Cluster {
+// OldNode is Node with the containerd that Debian has: it loses ends of logs.
+func OldNode(t testing.TB) *Cluster { return start(t, true, true) }
+
+func start(t testing.TB, node, debian bool) *Cluster {
 	t.Helper()
 	if lacks := Lacks(node); lacks != "" {
 		if os.Getenv("CI") == "true" {
@@ -61,7 +64,7 @@ func start(t testing.TB, node bool) *Cluster {
 		}
 		t.Skipf("SKIPPED, nothing of this was tested: a real Kubernetes is impossible here: %s", lacks)
 	}
-	c, err := Start(context.Background(), node)
+	c, err := startWith(context.Background(), node, debian)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,15 +79,20 @@ func start(t testing.TB, node bool) *Cluster {
 	return c
 }
 
-// programs are the files that a cluster is started with.
-type programs struct{ k8s, kubectl, kubeup string }
+// programs are the files that a cluster is started with. containerd is only built
+// for a node.
+type programs struct{ k8s, kubectl, kubeup, containerd string }
 
-func build(ctx context.Context) (p programs, err error) {
+func build(ctx context.Context, node bool) (p programs, err error) {
 	root, err := repository()
 	if err != nil {
 		return p, err
 	}
-	for to, what := range map[*string]program{&p.k8s: serverProgram(root), &p.kubectl: kubectlProgram(root), &p.kubeup: kubeupProgram(root)} {
+	all := map[*string]program{&p.k8s: serverProgram(root), &p.kubectl: kubectlProgram(root), &p.kubeup: kubeupProgram(root)}
+	if node {
+		all[&p.containerd] = containerdProgram()
+	}
+	for to, what := range all {
 		if *to, err = what.built(ctx); err != nil {
 			return p, err
 		}
@@ -94,20 +102,28 @@ func build(ctx context.Context) (p programs, err error) {
 
 // Build builds what Start needs, so that Start need not.
 func Build(ctx context.Context) error {
-	_, err := build(ctx)
+	_, err := build(ctx, true)
 	return err
 }
 
 // Start builds what is not built yet, and starts a cluster that lives until
 // Close, or until this process ends. Ask Lacks first.
 func Start(ctx context.Context, node bool) (*Cluster, error) {
-	p, err := build(ctx)
+	return startWith(ctx, node, false)
+}
+
+// startWith is Start; debian = with the containerd that Debian has.
+func startWith(ctx context.Context, node, debian bool) (*Cluster, error) {
+	p, err := build(ctx, node)
 	if err != nil {
 		return nil, err
 	}
-	kind := "control-plane"
+	kind, path := "control-plane", os.Getenv("PATH")
 	if node {
 		kind = "node"
+		if !debian {
+			path = filepath.Dir(p.containerd) + string(os.PathListSeparator) + path
+		}
 	}
 	dir, err := os.MkdirTemp("", "stephost-kube-"+kind+"-")
 	if err != nil {
@@ -116,7 +132,7 @@ func Start(ctx context.Context, node bool) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, startBound)
 	defer cancel()
 	c := &Cluster{Dir: dir, KubectlPath: p.kubectl}
-	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, c)
+	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, path, c)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

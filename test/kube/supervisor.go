@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -35,9 +36,11 @@ type line struct {
 	Done, Error                               string
 }
 
-// startSupervisor starts kubeup and fills c when the cluster is ready.
-func startSupervisor(ctx context.Context, program string, args []string, c *Cluster) (*supervisor, error) {
+// startSupervisor starts kubeup and fills c when the cluster is ready. The first
+// containerd in path is the node's.
+func startSupervisor(ctx context.Context, program string, args []string, path string, c *Cluster) (*supervisor, error) {
 	s := &supervisor{cmd: exec.Command(program, args...), lines: make(chan line), notes: &tail{}}
+	s.cmd.Env = append(os.Environ(), "PATH="+path)
 	s.cmd.Stderr = s.notes
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {

@@ -47,6 +47,7 @@ type Cluster struct {
 	params             runtime.ParameterCodec
 	timeout            time.Duration
 	http               *http.Client
+	runtimes           runtimes
 }
 
 // ConfigError says that what a person wrote about the cluster cannot be used:

@@ -101,6 +101,14 @@ func (r *Reader) Waiting() time.Duration {
 // is over.
 func (r *Reader) Ending() int64 { return r.seam.rate.now + r.seam.rate.last }
 
+// Last is the time of the last line that was read, zero for none.
+func (r *Reader) Last() time.Time {
+	if !r.resumed {
+		return time.Time{}
+	}
+	return r.seam.cursor.at()
+}
+
 // Read makes one request and reads it to its end; nil = the server ended it in
 // order. With follow that is when the container is over.
 func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) {
