@@ -23,16 +23,6 @@ func (l *local) state(c Config) (jobdir.State, error) {
 	return detached.State("local", c.StateDir, l.getenv)
 }
 
-// job is the job of a key in the state directory of the config.
-func (l *local) job(c Config, key string) (jobdir.State, jobdir.Job, error) {
-	state, err := l.state(c)
-	if err != nil {
-		return state, jobdir.Job{}, err
-	}
-	job, err := state.Job(key)
-	return state, job, err
-}
-
 func (l *local) getenv(name string) string {
 	for _, kv := range l.environ() {
 		if v, ok := strings.CutPrefix(kv, name+"="); ok {

@@ -12,7 +12,7 @@ func (l *local) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plugi
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
-	return l.jobs.Status(ctx, state, h)
+	return l.jobs.Status(ctx, state, h, nil)
 }
 
 // Watch reports each change, woken by the kernel.
@@ -21,5 +21,5 @@ func (l *local) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report 
 	if err != nil {
 		return err
 	}
-	return l.jobs.Watch(ctx, state, h, report)
+	return l.jobs.Watch(ctx, state, h, nil, report)
 }

@@ -56,7 +56,7 @@ func foundJob(job jobdir.Job, meta jobdir.Meta) (pluginsdk.Job, error) {
 		status.Phase = pluginsdk.Running
 	}
 	return pluginsdk.Job{
-		Handle: handleOf(job, false), Attempt: int(meta.Attempt), RequestDigest: meta.RequestDigest,
+		Handle: HandleOf(job, false), Attempt: int(meta.Attempt), RequestDigest: meta.RequestDigest,
 		// Without `started` nothing has run: Submit must begin it.
 		Incomplete: view.Exit == nil && view.Started == nil && view.Cancel == nil,
 		Phase:      status.Phase, CreatedAt: meta.CreatedAt, RunID: meta.RunID,

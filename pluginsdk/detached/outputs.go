@@ -5,19 +5,17 @@ import (
 	"path/filepath"
 
 	"github.com/stephost/stephost/pluginsdk"
-	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // maxOutputs bounds the list: a step may leave a million files, and the whole
 // directory is there anyway.
 const maxOutputs = 1000
 
-// outputs lists the files that the step left in STEPHOST_OUTPUT_DIR, by their
+// Outputs lists the files that a step left in its STEPHOST_OUTPUT_DIR, root, by their
 // path below it. Links are not followed. Beyond maxOutputs the list is the
 // directory itself.
-func outputs(job jobdir.Job) []pluginsdk.Output {
+func Outputs(root string) []pluginsdk.Output {
 	var found []pluginsdk.Output
-	root := job.Output()
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil

@@ -25,21 +25,22 @@ const (
 	adoptPause = 5 * time.Second
 )
 
+// Refine changes what is told about a job, for what its files do not know: how far
+// it has come, whether something of it is left elsewhere. It may take a terminal
+// phase back. An error is "could not ask". nil = nothing to add.
+type Refine func(context.Context, jobdir.Job, pluginsdk.Status) (pluginsdk.Status, error)
+
 // Status reads the job. It changes nothing; Watch brings dead runners back.
-func (j *Jobs) Status(ctx context.Context, state jobdir.State, h pluginsdk.Handle) (pluginsdk.Status, error) {
+func (j *Jobs) Status(ctx context.Context, state jobdir.State, h pluginsdk.Handle, refine Refine) (pluginsdk.Status, error) {
 	job, err := FromHandle(state, h)
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
 	status, _, err := look(job)
-	return j.refine(ctx, job, status, err)
-}
-
-func (j *Jobs) refine(ctx context.Context, job jobdir.Job, status pluginsdk.Status, err error) (pluginsdk.Status, error) {
-	if err != nil || j.Refine == nil {
+	if err != nil || refine == nil {
 		return status, err
 	}
-	return j.Refine(ctx, job, status)
+	return refine(ctx, job, status)
 }
 
 // look reads the job. orphaned = its runner died and nobody looks after it.
@@ -54,7 +55,7 @@ func look(job jobdir.Job) (status pluginsdk.Status, orphaned bool, err error) {
 	}
 	switch {
 	case view.Exit != nil:
-		return over(job, view.Exit), false, nil
+		return Over(job, view.Exit), false, nil
 	case view.Started == nil:
 		status.Phase, status.NativeState = pluginsdk.Provisioning, "starting"
 		if view.Cancel != nil {
@@ -98,18 +99,18 @@ func lookAtOrphan(job jobdir.Job, view jobdir.View, status pluginsdk.Status) (pl
 	}
 	// It may have been adopted, and have ended, since the view was made.
 	if exit, err := job.ReadExit(); err == nil {
-		return over(job, &exit), false, nil
+		return Over(job, &exit), false, nil
 	}
 	lost.Reason, lost.Message = "RunnerDied", "the runner died before the step ended; how it ended is not known"
 	return lost, true, nil
 }
 
-// over is the last status of a job.
-func over(job jobdir.Job, e *jobdir.Exit) pluginsdk.Status {
+// Over is the last status of a job.
+func Over(job jobdir.Job, e *jobdir.Exit) pluginsdk.Status {
 	return pluginsdk.Status{
 		Phase: phaseOf(e.Phase), Class: classOf(e.Class), Reason: e.Reason, Message: e.Message,
 		NativeState: e.Phase, ExitCode: e.Code, Signal: e.Signal,
-		StartedAt: e.StartedAt, EndedAt: e.EndedAt, PhaseSince: e.EndedAt, Outputs: outputs(job),
+		StartedAt: e.StartedAt, EndedAt: e.EndedAt, PhaseSince: e.EndedAt, Outputs: Outputs(job.Output()),
 	}
 }
 
@@ -147,7 +148,7 @@ func classOf(class string) pluginsdk.Class {
 
 // Watch reports each change, woken by the kernel. It starts a new runner when
 // the old one died, so that log and verdict of the step are kept.
-func (j *Jobs) Watch(ctx context.Context, state jobdir.State, h pluginsdk.Handle, report func(pluginsdk.Status)) error {
+func (j *Jobs) Watch(ctx context.Context, state jobdir.State, h pluginsdk.Handle, refine Refine, report func(pluginsdk.Status)) error {
 	job, err := FromHandle(state, h)
 	if err != nil {
 		return err
@@ -169,8 +170,10 @@ func (j *Jobs) Watch(ctx context.Context, state jobdir.State, h pluginsdk.Handle
 				continue
 			}
 		}
-		if status, err = j.refine(ctx, job, status, nil); err != nil {
-			return err
+		if refine != nil {
+			if status, err = refine(ctx, job, status); err != nil {
+				return err
+			}
 		}
 		if status.Phase != last.Phase || status.Reason != last.Reason || status.Message != last.Message {
 			report(status)

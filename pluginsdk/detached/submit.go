@@ -35,10 +35,6 @@ type handleData struct {
 type Jobs struct {
 	// Hub wakes those who watch.
 	Hub notify.Hub
-	// Refine, if any, changes what is told about a job, for what its files do not
-	// know: how far it has come, whether something of it is left elsewhere. It may
-	// take a terminal phase back. An error is "could not ask".
-	Refine func(context.Context, jobdir.Job, pluginsdk.Status) (pluginsdk.Status, error)
 }
 
 // Submit starts a runner, unless the key has one, or had one. It returns when
@@ -65,11 +61,11 @@ func (j *Jobs) Submit(ctx context.Context, state jobdir.State, s *pluginsdk.Step
 	held, err := job.ReadMeta()
 	existing := err == nil
 	if existing {
-		if err := same(held, meta); err != nil {
+		if err := Same(held, meta); err != nil {
 			return pluginsdk.Handle{}, err
 		}
 		if view, err := job.View(); err == nil && (view.Exit != nil || view.Started != nil) {
-			return handleOf(job, true), nil
+			return HandleOf(job, true), nil
 		}
 	}
 	spec, err := build(job)
@@ -82,10 +78,10 @@ func (j *Jobs) Submit(ctx context.Context, state jobdir.State, s *pluginsdk.Step
 	if !existing {
 		held, created, err := state.Create(job, meta)
 		if err != nil {
-			return pluginsdk.Handle{}, noState(state, err)
+			return pluginsdk.Handle{}, NoState(state, err)
 		}
 		if existing = !created; existing {
-			if err := same(held, meta); err != nil {
+			if err := Same(held, meta); err != nil {
 				return pluginsdk.Handle{}, err
 			}
 		}
@@ -99,7 +95,7 @@ func (j *Jobs) Submit(ctx context.Context, state jobdir.State, s *pluginsdk.Step
 	if err := start(ctx, job, spec, ended); err != nil {
 		return pluginsdk.Handle{}, err
 	}
-	return handleOf(job, existing), nil
+	return HandleOf(job, existing), nil
 }
 
 // start starts runners until the job is started or over.
@@ -137,8 +133,8 @@ func start(ctx context.Context, job jobdir.Job, spec *runner.Spec, ended func())
 	}
 }
 
-// same compares the job under a key with the one that is being submitted.
-func same(held, wanted jobdir.Meta) error {
+// Same compares the job under a key with the one that is being submitted.
+func Same(held, wanted jobdir.Meta) error {
 	if held.RequestDigest == wanted.RequestDigest && held.RunToken == wanted.RunToken && held.Attempt == wanted.Attempt {
 		return nil
 	}
@@ -146,8 +142,8 @@ func same(held, wanted jobdir.Meta) error {
 		"the key %s belongs to another request (run %s, attempt %d): nothing was started", held.Key, held.RunID, held.Attempt))
 }
 
-// noState explains why the state directory cannot be used. Nothing was started.
-func noState(state jobdir.State, err error) error {
+// NoState explains why the state directory cannot be used. Nothing was started.
+func NoState(state jobdir.State, err error) error {
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, errReadOnly) {
 		return pluginsdk.Rejected(pluginsdk.Config("config.state_dir",
 			"the state directory %s cannot be written; set state_dir to one that can: %w", state.Root(), err))
@@ -155,7 +151,8 @@ func noState(state jobdir.State, err error) error {
 	return err
 }
 
-func handleOf(job jobdir.Job, existing bool) pluginsdk.Handle {
+// HandleOf is the handle of a job: version 1 of its format.
+func HandleOf(job jobdir.Job, existing bool) pluginsdk.Handle {
 	data, _ := json.Marshal(handleData{Key: job.Key})
 	return pluginsdk.Handle{Version: 1, Data: data, Key: job.Key, Existing: existing, NativeName: job.Dir}
 }

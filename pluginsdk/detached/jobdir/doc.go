@@ -10,6 +10,7 @@
 //	<state>/jobs/<key>/cancel.json  someone wants it to end
 //	<state>/jobs/<key>/control      pipe that wakes the runner
 //	<state>/jobs/<key>/exit.json    the verdict; written once, never changed
+//	<state>/jobs/<key>/flavor-*.json  what the flavor notes besides
 //	<state>/jobs/<key>/log/         what the step printed
 //	<state>/jobs/<key>/output/      STEPHOST_OUTPUT_DIR
 //	<state>/jobs/<key>/work/        working directory, where the host gave none

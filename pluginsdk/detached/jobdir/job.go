@@ -216,6 +216,22 @@ func (j Job) ReadExit() (e Exit, err error) {
 	return e, err
 }
 
+// PutRecord stores what a flavor itself notes about a job, on disk before it
+// returns. A later one replaces it.
+func (j Job) PutRecord(name string, v any) error {
+	if err := replace(j.record(name), v); err != nil {
+		return err
+	}
+	return syncAll(j.Dir)
+}
+
+// ReadRecord reads such a note; fs.ErrNotExist = there is none.
+func (j Job) ReadRecord(name string, into any) error { return readJSON(j.record(name), into) }
+
+// Unmark takes back the point of no return, for who made it and knows that nothing
+// was started behind it.
+func (j Job) Unmark() error { return os.Remove(j.Started()) }
+
 // Remove takes the whole job away. Dying within leaves either the job or
 // nothing under its name: the rename is the act, the rest is sweeping.
 func (s State) Remove(j Job) error {

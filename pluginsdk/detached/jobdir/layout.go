@@ -71,6 +71,9 @@ func (j Job) Logs() string    { return filepath.Join(j.Dir, "log") }
 func (j Job) Output() string  { return filepath.Join(j.Dir, "output") }
 func (j Job) Work() string    { return filepath.Join(j.Dir, "work") }
 
+// record is a note of the flavor's own.
+func (j Job) record(name string) string { return filepath.Join(j.Dir, "flavor-"+name+".json") }
+
 // Stream is the log file of "stdout" or "stderr", Times the index of when its
 // bytes were read, and Pipe the pipe that the step writes to.
 func (j Job) Stream(name string) string { return filepath.Join(j.Logs(), name) }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+
+	"github.com/stephost/stephost/plugins/spark/internal/standalone"
+	"github.com/stephost/stephost/pluginsdk"
+)
+
+// placeholderKey has the form of a key and is never used for a job.
+const placeholderKey = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+// planned is what a plan shows, in the order in which it is read.
+type planned struct {
+	Argv      []string            `json:"argv,omitempty"`
+	Create    string              `json:"create,omitempty"`
+	Request   *standalone.Request `json:"request,omitempty"`
+	Command   []string            `json:"command,omitempty"`
+	Directory string              `json:"directory,omitempty"`
+	Env       map[string]string   `json:"env,omitempty"`
+	Secrets   []string            `json:"secrets,omitempty"`
+	RunLimit  string              `json:"run_limit,omitempty"`
+	Record    string              `json:"record"`
+}
+
+// Plan shows what Submit would start, or send. Secrets are names only.
+func (f *spark) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pluginsdk.Plan, error) {
+	state, err := f.state(c)
+	if err != nil {
+		return pluginsdk.Plan{}, err
+	}
+	job, err := state.Job(s.Key)
+	if err != nil {
+		// Before a launch there is no key: any will do for the shape of it.
+		if job, err = state.Job(placeholderKey); err != nil {
+			return pluginsdk.Plan{}, err
+		}
+		job.Key = pluginsdk.KnownAtLaunch("the key of the attempt")
+		job.Dir = filepath.Join(state.Jobs(), job.Key)
+	}
+	b, err := f.build(c, job, s)
+	if err != nil {
+		return pluginsdk.Plan{}, err
+	}
+	show := planned{Argv: b.argv, Directory: b.dir, Env: b.plain, Secrets: b.secret, Record: job.Dir}
+	if b.request != nil {
+		show = planned{Create: c.rest() + "/v1/submissions/create", Request: b.request, Secrets: b.secret, Record: job.Dir}
+	}
+	if b.app.kind == command {
+		show.Command = b.app.args // in argv it is encoded
+	}
+	if s.Deadlines.Run > 0 && b.request == nil {
+		show.RunLimit = s.Deadlines.Run.String()
+	}
+	// Arguments are shown as they are: no escaping for web pages.
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(show); err != nil {
+		return pluginsdk.Plan{}, err
+	}
+	return pluginsdk.Plan{Request: text.String(), Format: "json", Notes: b.notes}, nil
+}
