@@ -120,6 +120,9 @@ func (b *Backend) create(r wire.JobRequest, f wire.Faults, incomplete bool) (*jo
 		},
 		account: b.account, dir: dir, request: r, faults: f, stop: make(chan struct{}),
 	}
+	if f.RemoteOutputs {
+		j.Output = "fault://jobs/" + id + "/output"
+	}
 	if f.OtherDigest {
 		j.Digest = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 	}

@@ -18,6 +18,8 @@ func (b *Backend) handler() http.Handler {
 	mux.HandleFunc("DELETE /jobs/{id}", b.weather("delete", b.serveDelete))
 	mux.HandleFunc("POST /jobs/{id}/cancel", b.weather("cancel", b.serveCancel))
 	mux.HandleFunc("GET /jobs/{id}/logs", b.weather("logs", b.serveLogs))
+	mux.HandleFunc("GET /jobs/{id}/outputs", b.weather("outputs", b.serveOutputs))
+	mux.HandleFunc("GET /jobs/{id}/output", b.weather("output", b.serveOutput))
 	mux.HandleFunc("POST /batch", b.weather("batch", b.serveBatch))
 	mux.HandleFunc("GET /account", b.weather("account", b.serveAccount))
 	mux.HandleFunc("POST /admin/rules", b.serveRule)

@@ -91,7 +91,7 @@ func (b *Backend) attend(j *job, cmd *exec.Cmd, ended <-chan error) (outcome, er
 
 // environ is what the step sees: a small baseline, its own variables, secrets.
 func (j *job) environ() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STEPHOST_OUTPUT_DIR=" + j.Output}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STEPHOST_OUTPUT_DIR=" + j.outputs()}
 	for k, v := range j.request.Env {
 		env = append(env, k+"="+v)
 	}

@@ -21,6 +21,7 @@ const (
 	HeaderFirst   = "X-First"
 	HeaderNext    = "X-Next"
 	HeaderEnd     = "X-End"
+	HeaderFile    = "X-File"
 	HeaderRetryMS = "X-Retry-After-Ms"
 )
 
@@ -52,6 +53,7 @@ const (
 	CodeUnauthorized = "unauthorized"
 	CodeInvalid      = "invalid"
 	CodeInternal     = "internal"
+	CodeRange        = "range"
 )
 
 // Error describes the answer.
@@ -151,6 +153,27 @@ func (c *Client) Logs(ctx context.Context, id string, epoch int, stream string, 
 	ch.First, _ = strconv.ParseInt(resp.Header.Get(HeaderFirst), 10, 64)
 	ch.Next, err = strconv.ParseInt(resp.Header.Get(HeaderNext), 10, 64)
 	return ch, err
+}
+
+// Outputs lists the files that a job left.
+func (c *Client) Outputs(ctx context.Context, id string) ([]OutputFile, error) {
+	var files []OutputFile
+	return files, c.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id)+"/outputs", nil, &files)
+}
+
+// Output opens one of them at an offset.
+func (c *Client) Output(ctx context.Context, id, name string, offset int64) (*OutputFile, io.ReadCloser, error) {
+	q := url.Values{"name": {name}, "offset": {strconv.FormatInt(offset, 10)}}
+	resp, err := c.do(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id)+"/output?"+q.Encode(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &OutputFile{Name: name}
+	if err := json.Unmarshal([]byte(resp.Header.Get(HeaderFile)), f); err != nil {
+		resp.Body.Close()
+		return nil, nil, err
+	}
+	return f, resp.Body, nil
 }
 
 // AddRule is for tests: it adds faults.

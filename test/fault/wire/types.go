@@ -69,7 +69,7 @@ type Job struct {
 	Since      time.Time `json:"since"` // in this state
 	Started    time.Time `json:"started,omitzero"`
 	Ended      time.Time `json:"ended,omitzero"`
-	Output     string    `json:"output,omitempty"` // directory for outputs
+	Output     string    `json:"output,omitempty"` // where outputs are: a directory or an address
 	// Deleted jobs are shown to the admin only.
 	Deleted bool `json:"deleted,omitempty"`
 	// Starts counts processes (or noop runs) that the backend began for it.
@@ -107,6 +107,14 @@ type Faults struct {
 	RotateBytes int64 `json:"rotate_bytes,omitempty"` // only the newest so many bytes of a file are kept
 	LogsErrors  int   `json:"logs_errors,omitempty"`  // answer 500 to the first N reads
 	LogsChunk   int   `json:"logs_chunk,omitempty"`   // at most so many bytes per read
+	// Outputs.
+	RemoteOutputs    bool     `json:"remote_outputs,omitempty"`     // they can be had from the backend alone
+	OutputBreaks     int      `json:"output_breaks,omitempty"`      // drop the connection in the first N reads of larger files
+	OutputBreakAfter int64    `json:"output_break_after,omitempty"` // behind so many bytes
+	OutputKills      int      `json:"output_kills,omitempty"`       // SIGKILL the caller there, in the first N reads
+	OutputStalls     int      `json:"output_stalls,omitempty"`      // bring nothing more there, in the first N reads
+	OutputErrors     int      `json:"output_errors,omitempty"`      // answer 500 to the first N reads
+	OutputNames      []string `json:"output_names,omitempty"`       // names that the list shows besides those of files
 }
 
 // FaultRule gives Faults to jobs whose label has the value; an empty Label is
@@ -137,6 +145,14 @@ type Chunk struct {
 	First, Next int64
 	// End: the file is over and Next is its end.
 	End bool
+}
+
+// OutputFile is a file that a job left.
+type OutputFile struct {
+	Name    string    `json:"name"`
+	Bytes   int64     `json:"bytes"`
+	Version string    `json:"version"`
+	Changed time.Time `json:"changed"`
 }
 
 // Stats count calls by name since the start.

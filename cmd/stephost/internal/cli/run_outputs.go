@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -84,6 +88,8 @@ func (a *app) getOutputs(ctx context.Context, r *runs.Run, dir string, overwrite
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	m := newMeter(a)
 	got, failed := h.Fetch(ctx, r, host.FetchOptions{Dir: dir, Overwrite: overwrite, Done: m.done, Progress: m.progress, Trouble: m.trouble})
 	m.close()
@@ -105,6 +111,11 @@ func (a *app) getOutputs(ctx context.Context, r *runs.Run, dir string, overwrite
 	}
 	if len(r.Verdict.Outputs) == 0 {
 		a.say("The run left no outputs.")
+	}
+	if errors.Is(failed, context.Canceled) && ctx.Err() != nil {
+		a.say("Interrupted. The same command goes on behind what is there.")
+		a.exit = host.ExitInterrupt
+		return nil
 	}
 	return failed
 }
