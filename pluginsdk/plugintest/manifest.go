@@ -204,7 +204,7 @@ func (a *attribute) convert(v cty.Value) (cty.Value, error) {
 	if a.defaults != nil && !v.IsNull() {
 		v = a.defaults.Apply(v)
 	}
-	return convert.Convert(v, a.ty.WithoutOptionalAttributesDeep())
+	return convert.Convert(v, a.ty) // which knows what is optional: null where it is not given
 }
 
 // literal is the value of an attribute that is present and not null.
