@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -51,9 +52,7 @@ func (f *flavor) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	for _, w := range b.warnings {
-		s.Warn("", "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	for name, given := range map[string]string{tagDigest: s.RequestDigest, tagToken: s.Token, tagRun: s.RunID} {
 		if given == "" {
 			b.tags[name] = pluginsdk.KnownAtLaunch("a hash")
@@ -69,37 +68,19 @@ func (f *flavor) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 	if show.Body, err = body(b.request()); err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(show); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	request := text.Bytes()
-	if !launched {
-		request = bytes.ReplaceAll(request, []byte(placeholderKey), []byte(pluginsdk.KnownAtLaunch("the key of the attempt")))
-	}
 	if len(s.Secrets) > 0 {
-		b.notes = append(b.notes, "secrets go into the Modal secret "+secretName("KEY")+" and are removed with it: "+list(s.Secrets))
+		b.notes = append(b.notes, "secrets go into the Modal secret "+secretName("KEY")+", which is removed when the run is over: "+
+			strings.Join(slices.Sorted(maps.Keys(s.Secrets)), ", "))
 	}
-	return pluginsdk.Plan{Request: string(request), Format: "json", Notes: b.notes}, nil
+	p, err := pluginsdk.JSONPlan(show, b.notes)
+	if !launched {
+		p.Request = strings.ReplaceAll(p.Request, placeholderKey, pluginsdk.KnownAtLaunch("the key of the attempt"))
+	}
+	return p, err
 }
 
 // secretText stands in a plan for a secret's value.
 func secretText(name string) string { return "(secret " + name + ")" }
-
-func list(secrets map[string]pluginsdk.Secret) string {
-	var out string
-	for i, name := range slices.Sorted(maps.Keys(secrets)) {
-		if i > 0 {
-			out += ", "
-		}
-		out += name
-	}
-	return out
-}
 
 // pullText says what Modal pulls the image with.
 func (c Config) pullText() string {

@@ -43,9 +43,7 @@ func (f *flavor) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plugi
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)
 	}
-	for _, w := range b.warnings {
-		s.Warn("", "%s", w)
-	}
+	s.WarnAll(b.warnings)
 	q, err := f.open(ctx, c)
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)

@@ -72,7 +72,10 @@ func (s *suite) checkOtherBody(ctx context.Context) error {
 		return err
 	}
 	defer j.release()
-	other := j.request()
+	other, err := j.prepared(ctx, p)
+	if err != nil {
+		return err
+	}
 	other.RequestDigest = strings.Repeat("fedcba9876543210", 4)
 	other.Step.Argv = append(other.Step.Argv, "another")
 	r, err := call(ctx, s, "Submit", p.client.Submit, other)

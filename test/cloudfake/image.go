@@ -1,0 +1,120 @@
+package cloudfake
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// Image is an image of a registry on this machine: a container runs in its file
+// system. Any other reference stands for the machine's own file system.
+type Image struct {
+	image  v1.Image
+	config *v1.ConfigFile
+}
+
+// Pull asks a registry on this machine for an image; nil = it is not to be
+// pulled, or nothing may be run in it here.
+func Pull(ctx context.Context, reference string, login authn.Authenticator) (*Image, error) {
+	if !strings.HasPrefix(reference, "127.0.0.1:") || !CanChroot() {
+		return nil, nil
+	}
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return nil, err
+	}
+	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuth(login))
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	return &Image{image: image, config: config}, err
+}
+
+// Entrypoint of the image.
+func (i *Image) Entrypoint() []string { return i.config.Config.Entrypoint }
+
+// Command unpacks the image below root and makes the command of a container in
+// it: its variables, with env over them, and its working directory.
+func (i *Image) Command(root string, argv []string, env map[string]string) (Command, error) {
+	files := mutate.Extract(i.image)
+	defer files.Close()
+	if err := unpack(files, root); err != nil {
+		return Command{}, err
+	}
+	all := map[string]string{}
+	for _, kv := range i.config.Config.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		all[k] = v
+	}
+	maps.Copy(all, env)
+	dir := i.config.Config.WorkingDir
+	if dir == "" {
+		dir = "/"
+	}
+	return Command{Argv: argv, Env: all, Root: root, Dir: dir}, nil
+}
+
+// unpack writes the files of an image below root, and nowhere else.
+func unpack(files io.Reader, root string) error {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return err
+	}
+	inside, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	for r := tar.NewReader(files); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := unpackOne(inside, h, r); err != nil {
+			return fmt.Errorf("unpacking %s: %w", h.Name, err)
+		}
+	}
+}
+
+func unpackOne(inside *os.Root, h *tar.Header, from io.Reader) error {
+	path := strings.TrimPrefix(filepath.Clean("/"+h.Name), "/")
+	if path == "" {
+		return nil
+	}
+	if dir := filepath.Dir(path); dir != "." {
+		if err := inside.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return inside.MkdirAll(path, 0o755)
+	case tar.TypeSymlink:
+		return inside.Symlink(h.Linkname, path)
+	case tar.TypeLink:
+		return inside.Link(strings.TrimPrefix(filepath.Clean("/"+h.Linkname), "/"), path)
+	case tar.TypeReg:
+		f, err := inside.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, h.FileInfo().Mode().Perm())
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, from)
+		return errors.Join(err, f.Close())
+	}
+	return nil
+}
