@@ -37,7 +37,7 @@ type check struct {
 // catalogue are all checks in the order in which they run.
 func catalogue() []check {
 	return slices.Concat(identityChecks(), processChecks(), valueChecks(), planChecks(), runChecks(),
-		submitChecks(), findChecks(), watchChecks(), cancelChecks(), logChecks(), cleanupChecks(), migrateChecks(), closingChecks())
+		submitChecks(), findChecks(), watchChecks(), cancelChecks(), logChecks(), outputChecks(), cleanupChecks(), migrateChecks(), closingChecks())
 }
 
 // missing says what a check needs and has not; "" = nothing.

@@ -52,6 +52,13 @@ while [ "$i" -lt 300 ]; do
   i=$((i+1))
 done
 `
+	// scriptOutputs leaves files, one of them of several messages; 9 where it has no
+	// place for them.
+	scriptOutputs = begun + `if [ -z "$STEPHOST_OUTPUT_DIR" ]; then exit 9; fi
+mkdir -p "$STEPHOST_OUTPUT_DIR/deep/er" || exit 9
+seq 1 400000 > "$STEPHOST_OUTPUT_DIR/deep/er/numbers"
+printf x > "$STEPHOST_OUTPUT_DIR/small"
+`
 	scriptReady = begun + "echo ready\n" + hold
 	// scriptSequence writes about 1 MB.
 	scriptSequence = begun + "seq 100000 249999\n"

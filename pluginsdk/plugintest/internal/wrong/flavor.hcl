@@ -3,9 +3,9 @@ flavor "wrong" {
   protocol     = [1]
   summary      = "Breaks one rule of the contract at a time (for the tests of the conformance suite)."
   environment  = ["directory"]
-  capabilities = ["plan", "prepare", "find", "logs", "cancel", "cleanup", "preflight", "registry_auth"]
+  capabilities = ["plan", "prepare", "find", "logs", "cancel", "cleanup", "preflight", "registry_auth", "read_output"]
   secrets      = "store"
-  outputs      = "none"
+  outputs      = "directory"
   handles      = [1, 2]
 
   submission {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -87,6 +88,10 @@ func (r *right) handle(j wire.Job, existing bool) pluginsdk.Handle {
 
 func translate(err error) error {
 	var api *wire.APIError
+	var known *pluginsdk.Error
+	if errors.As(err, &known) {
+		return err
+	}
 	if !errors.As(err, &api) || api.Status >= http.StatusInternalServerError {
 		return pluginsdk.Unreachable(err)
 	}
@@ -128,6 +133,9 @@ func statusOf(j wire.Job) pluginsdk.Status {
 		}
 	default:
 		st.Phase = pluginsdk.Failed
+	}
+	if st.Phase.Terminal() {
+		st.Outputs = []pluginsdk.Output{{Name: ".", Location: j.Output, Bytes: -1}}
 	}
 	return st
 }
@@ -219,6 +227,46 @@ func (*right) RegistryAuth(context.Context, Config, pluginsdk.RegistryRequest) (
 	return pluginsdk.RegistryCredentials{}, pluginsdk.ErrNotOurs
 }
 
+func (r *right) outputs(ctx context.Context, c Config, h pluginsdk.Handle, location string) (*wire.Client, error) {
+	client, err := r.client(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	j, err := client.Get(ctx, string(h.Data))
+	if err == nil && location != j.Output {
+		err = pluginsdk.Config("", "that is no output of this job")
+	}
+	return client, err
+}
+
+func (r *right) OutputFiles(ctx context.Context, c Config, h pluginsdk.Handle, location string) ([]pluginsdk.OutputFile, error) {
+	client, err := r.outputs(ctx, c, h, location)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := client.Outputs(ctx, string(h.Data))
+	var files []pluginsdk.OutputFile
+	for _, f := range list {
+		files = append(files, pluginsdk.OutputFile{Name: f.Name, Bytes: f.Bytes, Version: f.Version})
+	}
+	return files, err
+}
+
+func (r *right) OpenOutput(ctx context.Context, c Config, h pluginsdk.Handle, q pluginsdk.OutputRead) (pluginsdk.OutputFile, io.ReadCloser, error) {
+	client, err := r.outputs(ctx, c, h, q.Location)
+	if err != nil {
+		return pluginsdk.OutputFile{}, nil, translate(err)
+	}
+	f, body, err := client.Output(ctx, string(h.Data), q.Name, q.Offset)
+	if wire.IsCode(err, wire.CodeNotFound) {
+		return pluginsdk.OutputFile{}, nil, pluginsdk.ErrNoOutput
+	}
+	if err != nil {
+		return pluginsdk.OutputFile{}, nil, translate(err)
+	}
+	return pluginsdk.OutputFile{Bytes: f.Bytes, Version: f.Version}, body, nil
+}
+
 // logWait is how long one read waits at the backend for more.
 const logWait = time.Second
 
@@ -270,4 +318,5 @@ var (
 	_ pluginsdk.Cleaner[Config]            = (*right)(nil)
 	_ pluginsdk.LogReader[Config]          = (*right)(nil)
 	_ pluginsdk.RegistryAuthorizer[Config] = (*right)(nil)
+	_ pluginsdk.OutputReader[Config]       = (*right)(nil)
 )
