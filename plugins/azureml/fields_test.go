@@ -34,8 +34,8 @@ func elsewhere() map[string]string {
 
 // fullStep is a step with everything that a step can have.
 func (h *harness) fullStep(token string) *operatorv1.Step {
-	s := h.step(token, "true")
-	s.Settings = values(h.t, emptySettings(), everything())
+	s := h.Step(token, "true")
+	s.Settings = h.Settings(everything())
 	s.Labels = map[string]string{"owner": "ada", "Cost.Center": "A 7"}
 	s.Env = map[string]string{"LOG_LEVEL": "info", "MONEY": "5$ $(HOME) $$", "TEMPLATE": "${{x}}", "with.dot": "x"}
 	s.Secrets = map[string]*operatorv1.Secret{"HF_TOKEN": {Value: "hunter2"}}
@@ -50,9 +50,9 @@ func (h *harness) fullStep(token string) *operatorv1.Step {
 func TestEveryField(t *testing.T) {
 	h := newHarness(t)
 	s := h.fullStep("every")
-	h.accepted(s)
+	h.Accepted(s)
 	var got map[string]any
-	require.NoError(t, json.Unmarshal(h.jobOf(s.Key).Request, &got))
+	require.NoError(t, json.Unmarshal(h.JobOf(s.Key).Request, &got))
 	text, err := json.MarshalIndent(got, "", "  ")
 	require.NoError(t, err)
 	if os.Getenv("UPDATE_GOLDEN") != "" {
@@ -93,15 +93,15 @@ func TestEveryAttributeIsSet(t *testing.T) {
 func TestPlanIsWhatIsSent(t *testing.T) {
 	h := newHarness(t)
 	s := h.fullStep("plan")
-	plan, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.target, Step: s})
+	plan, err := h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: h.Target, Step: s})
 	require.NoError(t, err)
 	assert.Equal(t, "json", plan.Format)
 	assert.NotContains(t, plan.Request, "hunter2")
 	assert.NotEmpty(t, plan.Notes)
-	h.accepted(s)
+	h.Accepted(s)
 	var shown, sent map[string]any
 	require.NoError(t, json.Unmarshal([]byte(plan.Request), &shown), "%v", plan)
-	require.NoError(t, json.Unmarshal(h.jobOf(s.Key).Request, &sent))
+	require.NoError(t, json.Unmarshal(h.JobOf(s.Key).Request, &sent))
 	assert.Equal(t, "PUT", shown["method"])
 	body := shown["body"].(map[string]any)["properties"].(map[string]any)
 	put := sent["properties"].(map[string]any)
@@ -128,15 +128,15 @@ func TestRefusals(t *testing.T) {
 			s.Secrets, s.AllowVisibleSecrets = map[string]*operatorv1.Secret{"A": {Value: "x"}}, false
 		}, "allow_visible_secrets"},
 		"a size that is too small": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"size": "Standard_DS3_v2"})
+			s.Settings = h.Settings(map[string]any{"size": "Standard_DS3_v2"})
 			s.Resources = &operatorv1.Resources{Gpu: 1}
 		}, "the step asks for gpu 1, but Standard_DS3_v2 has no GPU"},
 		"no machine": {func(s *operatorv1.Step) { s.Resources = &operatorv1.Resources{CpuMillis: 999_000} }, "the nearest is"},
 		"a member that is taken": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"additional_job_args": map[string]any{"command": "x"}})
+			s.Settings = h.Settings(map[string]any{"additional_job_args": map[string]any{"command": "x"}})
 		}, "is set by stephost itself"},
 		"a member that the API has not": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"additional_job_args": map[string]any{"nonsense": 1}})
+			s.Settings = h.Settings(map[string]any{"additional_job_args": map[string]any{"nonsense": 1}})
 		}, "is not understood"},
 		"a template without the shim": {func(s *operatorv1.Step) {
 			s.Environment.GetImage().Shim = false
@@ -147,9 +147,9 @@ func TestRefusals(t *testing.T) {
 		}, "give environment_name, or base_image"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := h.step("refused", "true")
+			s := h.Step("refused", "true")
 			c.change(s)
-			r, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s})
+			r, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s})
 			require.NoError(t, err)
 			var text strings.Builder
 			for _, d := range r.Diagnostics {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,17 +14,8 @@ import (
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
-
-// only is the log of a job with one source.
-func only(t *testing.T, streams map[string]*bytes.Buffer) string {
-	t.Helper()
-	require.Len(t, streams, 1)
-	for _, b := range streams {
-		return b.String()
-	}
-	return ""
-}
 
 // show is a script that writes its arguments, a variable and outputs into dir.
 func show(dir string) string {
@@ -40,7 +30,7 @@ func TestTheLifeOfAJob(t *testing.T) {
 		t.Run(fmt.Sprintf("shim=%v", shim), func(t *testing.T) {
 			h := newHarness(t)
 			dir := t.TempDir()
-			s := h.step("life", "")
+			s := h.Step("life", "")
 			s.Environment.GetImage().Shim = shim
 			var args []string
 			for _, a := range nasty() {
@@ -54,10 +44,10 @@ func TestTheLifeOfAJob(t *testing.T) {
 				s.Env["LONG"] += "${{x}}"
 				s.Env["with.dot"] = "x"
 			}
-			r := h.submit(s)
+			r := h.Submit(s)
 			require.NotNil(t, r.GetAccepted(), "%v", r)
 			assert.Contains(t, r.GetAccepted().Url, "https://ml.azure.com/runs/stephost-"+s.Key)
-			end, seen := h.watch(s.Key, r.GetAccepted().Handle)
+			end, seen := h.Watch(s.Key, r.GetAccepted().Handle)
 			require.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 			assert.EqualValues(t, 0, end.GetExitCode())
 			assert.NotEmpty(t, seen)
@@ -69,9 +59,9 @@ func TestTheLifeOfAJob(t *testing.T) {
 			assert.Equal(t, strings.Join(args, "|")+"|", read("argv"))
 			assert.Equal(t, s.Env["LONG"], read("long"))
 
-			streams, cursors := h.logs(s.Key, r.GetAccepted().Handle, nil)
-			assert.ElementsMatch(t, []string{"hello", "oops", ""}, strings.Split(only(t, streams), "\n"))
-			again, _ := h.logs(s.Key, r.GetAccepted().Handle, cursors)
+			streams, cursors := h.Logs(s.Key, r.GetAccepted().Handle, nil)
+			assert.ElementsMatch(t, []string{"hello", "oops", ""}, strings.Split(cloudtest.Only(t, streams), "\n"))
+			again, _ := h.Logs(s.Key, r.GetAccepted().Handle, cursors)
 			assert.Empty(t, again, "nothing comes twice")
 
 			var names []string
@@ -91,25 +81,25 @@ func TestNamedEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "pkg"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "pkg", "train.sh"), []byte("echo trained $1\n"), 0o600))
-	s := h.step("named", "")
+	s := h.Step("named", "")
 	s.Argv = []string{"sh", "src/pkg/train.sh", "a b"}
-	s.Settings = values(t, emptySettings(), map[string]any{"environment_name": "sklearn"})
+	s.Settings = h.Settings(map[string]any{"environment_name": "sklearn"})
 	s.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Raw_{Raw: &operatorv1.Environment_Raw{
 		Source: []*operatorv1.SourceRoot{{Path: dir, Target: "src", Digest: strings.Repeat("1f", 32)}}}}}
-	handle := h.accepted(s)
-	end, _ := h.watch(s.Key, handle)
+	handle := h.Accepted(s)
+	end, _ := h.Watch(s.Key, handle)
 	require.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
-	streams, _ := h.logs(s.Key, handle, nil)
-	assert.Equal(t, "trained a b\n", only(t, streams))
-	assert.Contains(t, string(h.jobOf(s.Key).Request), "/environments/sklearn/versions/7")
+	streams, _ := h.Logs(s.Key, handle, nil)
+	assert.Equal(t, "trained a b\n", cloudtest.Only(t, streams))
+	assert.Contains(t, string(h.JobOf(s.Key).Request), "/environments/sklearn/versions/7")
 
 	s.Environment.GetRaw().Requirements = []string{"torch"}
-	_, found := h.prepare(s)
+	_, found := h.Prepare(s)
 	require.NotEmpty(t, found)
 	assert.Contains(t, found[0].Summary, "requirements cannot be installed")
 	s.Environment.GetRaw().Requirements = nil
-	s.Settings = values(t, emptySettings(), map[string]any{"environment_name": "nowhere"})
-	_, found = h.prepare(s)
+	s.Settings = h.Settings(map[string]any{"environment_name": "nowhere"})
+	_, found = h.Prepare(s)
 	require.NotEmpty(t, found)
 	assert.Contains(t, found[0].Summary, "no environment nowhere")
 }
@@ -138,20 +128,20 @@ func TestEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			h.life(c.life)
-			s := h.step("ends", c.script)
+			h.Life(c.life)
+			s := h.Step("ends", c.script)
 			if c.run > 0 {
 				s.Deadlines = &operatorv1.Deadlines{Run: durationpb.New(c.run)}
 			}
 			s.Environment.GetImage().Shim = !c.given
-			handle := h.accepted(s)
+			handle := h.Accepted(s)
 			if c.life.DeleteAfterMS > 0 {
 				require.Eventually(t, func() bool {
-					jobs, err := h.ByKey(h.ctx(), s.Key)
+					jobs, err := h.ByKey(h.Ctx(), s.Key)
 					return err == nil && len(jobs) == 0
-				}, hang, time.Millisecond)
+				}, cloudtest.Hang, time.Millisecond)
 			}
-			end, _ := h.watch(s.Key, handle)
+			end, _ := h.Watch(s.Key, handle)
 			assert.Equal(t, c.phase, end.Phase, "%v", end)
 			assert.Equal(t, c.class, end.Class, "%v", end)
 			assert.Equal(t, c.code, end.GetExitCode())
@@ -165,13 +155,13 @@ func TestEnds(t *testing.T) {
 func TestNodes(t *testing.T) {
 	for _, shim := range []bool{true, false} {
 		h := newHarness(t)
-		s := h.step("nodes", `echo "$STEPHOST_RANK of $STEPHOST_WORLD_SIZE"`)
+		s := h.Step("nodes", `echo "$STEPHOST_RANK of $STEPHOST_WORLD_SIZE"`)
 		s.Resources = &operatorv1.Resources{Nodes: 3}
 		s.Environment.GetImage().Shim = shim
-		handle := h.accepted(s)
-		end, _ := h.watch(s.Key, handle)
+		handle := h.Accepted(s)
+		end, _ := h.Watch(s.Key, handle)
 		assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
-		streams, _ := h.logs(s.Key, handle, nil)
+		streams, _ := h.Logs(s.Key, handle, nil)
 		for i := range 3 {
 			require.NotNil(t, streams[fmt.Sprintf("1/0/%d/step/stdout", i)], "%v", streams)
 			assert.Equal(t, fmt.Sprintf("%d of 3\n", i), streams[fmt.Sprintf("1/0/%d/step/stdout", i)].String())
@@ -183,11 +173,11 @@ func TestNodes(t *testing.T) {
 // nothing of the second start is lost.
 func TestLogsOfANodeThatBeginsAnew(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{RestartAfterMS: 3000, Restarts: 1})
+	h.Life(cloudfake.Life{RestartAfterMS: 3000, Restarts: 1})
 	mark := filepath.Join(t.TempDir(), "mark")
-	s := h.step("anew", `if [ -e `+mark+` ]; then echo 2; exit 0; fi; touch `+mark+`; echo a much longer first; sleep 3600`)
-	handle := h.accepted(s)
-	streams, _ := h.logs(s.Key, handle, nil)
+	s := h.Step("anew", `if [ -e `+mark+` ]; then echo 2; exit 0; fi; touch `+mark+`; echo a much longer first; sleep 3600`)
+	handle := h.Accepted(s)
+	streams, _ := h.Logs(s.Key, handle, nil)
 	require.Len(t, streams, 2, "%v", streams)
 	assert.Equal(t, "a much longer first\n", streams["1/0/0/step/stdout"].String())
 	assert.Equal(t, "2\n", streams["1/1/0/step/stdout"].String())
@@ -197,37 +187,37 @@ func TestLogsOfANodeThatBeginsAnew(t *testing.T) {
 func TestSignatureThatEnds(t *testing.T) {
 	h := newHarness(t)
 	begin := filepath.Join(t.TempDir(), "go")
-	s := h.step("signature", `echo one; while [ ! -e `+begin+` ]; do sleep 0.05; done; echo two`)
-	handle := h.accepted(s)
+	s := h.Step("signature", `echo one; while [ ! -e `+begin+` ]; do sleep 0.05; done; echo two`)
+	handle := h.Accepted(s)
 	read := make(chan string)
 	go func() {
-		streams, _ := h.logs(s.Key, handle, nil)
-		read <- only(t, streams)
+		streams, _ := h.Logs(s.Key, handle, nil)
+		read <- cloudtest.Only(t, streams)
 	}()
 	require.Eventually(t, func() bool {
-		calls, err := h.Calls(h.ctx())
+		calls, err := h.Calls(h.Ctx())
 		return err == nil && calls["Blob.Get"] > 0
-	}, hang, 10*time.Millisecond)
-	require.NoError(t, h.Set(h.ctx(), "signature", "ended"))
+	}, cloudtest.Hang, 10*time.Millisecond)
+	require.NoError(t, h.Set(h.Ctx(), "signature", "ended"))
 	require.NoError(t, os.WriteFile(begin, nil, 0o600))
 	assert.Equal(t, "one\ntwo\n", <-read)
 }
 
 func TestCancel(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{CancelMS: 300})
-	s := h.step("cancel", "sleep 3600")
-	handle := h.accepted(s)
-	require.Eventually(t, func() bool { return len(h.jobOf(s.Key).PIDs) > 0 }, hang, time.Millisecond)
+	h.Life(cloudfake.Life{CancelMS: 300})
+	s := h.Step("cancel", "sleep 3600")
+	handle := h.Accepted(s)
+	require.Eventually(t, func() bool { return len(h.JobOf(s.Key).PIDs) > 0 }, cloudtest.Hang, time.Millisecond)
 	for range 2 {
-		r, err := h.client.Cancel(h.ctx(), &operatorv1.CancelRequest{Target: h.target, Handle: handle, Key: s.Key})
+		r, err := h.Plugin.Cancel(h.Ctx(), &operatorv1.CancelRequest{Target: h.Target, Handle: handle, Key: s.Key})
 		require.NoError(t, err)
 		require.NotNil(t, r.GetAccepted(), "%v", r)
 	}
-	end, _ := h.watch(s.Key, handle)
+	end, _ := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_CANCELLED, end.Phase)
-	assert.Empty(t, h.jobOf(s.Key).PIDs, "confirmed means gone")
-	r, err := h.client.Cancel(h.ctx(), &operatorv1.CancelRequest{Target: h.target, Handle: handle, Key: s.Key})
+	assert.Empty(t, h.JobOf(s.Key).PIDs, "confirmed means gone")
+	r, err := h.Plugin.Cancel(h.Ctx(), &operatorv1.CancelRequest{Target: h.Target, Handle: handle, Key: s.Key})
 	require.NoError(t, err)
 	require.NotNil(t, r.GetAlreadyOver(), "%v", r)
 }
@@ -251,26 +241,26 @@ func TestSubmitFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			s := h.step("fault", "true")
-			h.rule("JobsClient.CreateOrUpdate", 1, c.fault)
-			r := h.submit(s)
+			s := h.Step("fault", "true")
+			h.Rule("JobsClient.CreateOrUpdate", 1, c.fault)
+			r := h.Submit(s)
 			got := map[bool]string{r.GetRejected() != nil: "rejected", r.GetNotSent() != nil: "not sent", r.GetUncertain() != nil: "uncertain", r.GetAccepted() != nil: "accepted"}[true]
 			assert.Equal(t, c.outcome, got, "%v", r)
 			if c.class != 0 {
 				assert.Equal(t, c.class, r.Diagnostics[0].Class)
 			}
 			require.Eventually(t, func() bool {
-				jobs, err := h.ByKey(h.ctx(), s.Key)
+				jobs, err := h.ByKey(h.Ctx(), s.Key)
 				return err == nil && len(jobs) == c.jobs
-			}, hang, time.Millisecond)
-			calls, err := h.Calls(h.ctx())
+			}, cloudtest.Hang, time.Millisecond)
+			calls, err := h.Calls(h.Ctx())
 			require.NoError(t, err)
 			assert.Equal(t, 1, calls["JobsClient.CreateOrUpdate"], "no hidden retries")
 			// The same request again leads to one job, whatever happened.
-			again := h.submit(s)
+			again := h.Submit(s)
 			require.NotNil(t, again.GetAccepted(), "%v", again)
 			assert.Equal(t, c.jobs == 1, again.GetAccepted().Existing)
-			calls, err = h.Calls(h.ctx())
+			calls, err = h.Calls(h.Ctx())
 			require.NoError(t, err)
 			assert.Equal(t, 2-c.jobs, calls["JobsClient.CreateOrUpdate"], "a job that is there is not PUT again")
 		})
@@ -280,9 +270,9 @@ func TestSubmitFaults(t *testing.T) {
 // TestAnotherRequest: a name that is taken is never updated.
 func TestAnotherRequest(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("other", "sleep 3600")
-	h.accepted(s)
-	r, err := h.client.Submit(h.ctx(), &operatorv1.SubmitRequest{Target: h.target, Step: s, RequestDigest: strings.Repeat("0b", 32)})
+	s := h.Step("other", "sleep 3600")
+	h.Accepted(s)
+	r, err := h.Plugin.Submit(h.Ctx(), &operatorv1.SubmitRequest{Target: h.Target, Step: s, RequestDigest: strings.Repeat("0b", 32)})
 	require.NoError(t, err)
 	require.NotNil(t, r.GetRejected(), "%v", r)
 	assert.Contains(t, r.Diagnostics[0].Summary, "belongs to another request")
@@ -291,13 +281,13 @@ func TestAnotherRequest(t *testing.T) {
 // TestLateListing: a list shows a fresh job late; the name does not.
 func TestLateListing(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{ListedAfterMS: 600_000})
-	s := h.step("late-list", "sleep 3600")
-	h.accepted(s)
-	byToken := h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})
+	h.Life(cloudfake.Life{ListedAfterMS: 600_000})
+	s := h.Step("late-list", "sleep 3600")
+	h.Accepted(s)
+	byToken := h.Find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})
 	assert.Equal(t, operatorv1.FindResponse_OUTCOME_UNDETERMINED, byToken.Outcome, "%v", byToken)
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.findKey(s.Key).Outcome)
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.findKey(keyOf("never", 1)).Outcome)
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.FindKey(s.Key).Outcome)
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.FindKey(cloudtest.KeyOf("never", 1)).Outcome)
 }
 
 // TestCompute: what is there is looked at, and made only when asked to.
@@ -320,15 +310,15 @@ func TestCompute(t *testing.T) {
 		"one machine": {map[string]any{"compute_name": "my-instance"}, &operatorv1.Resources{Nodes: 2}, "is one machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := h.step("compute-"+name, "true")
-			s.Settings, s.Resources = values(t, emptySettings(), c.settings), c.resources
-			_, found := h.prepare(s)
+			s := h.Step("compute-"+name, "true")
+			s.Settings, s.Resources = h.Settings(c.settings), c.resources
+			_, found := h.Prepare(s)
 			if c.want != "" {
 				require.NotEmpty(t, found)
 				assert.Contains(t, fmt.Sprint(found), c.want)
 				return
 			}
-			end, _ := h.watch(s.Key, h.accepted(s))
+			end, _ := h.Watch(s.Key, h.Accepted(s))
 			assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 		})
 	}

@@ -50,8 +50,8 @@ func everything() map[string]any {
 
 // fullStep is a step with everything that a step can have.
 func (h *harness) fullStep(token string) *operatorv1.Step {
-	s := h.step(token, "true")
-	s.Settings = values(h.t, emptySettings(), everything())
+	s := h.Step(token, "true")
+	s.Settings = h.Settings(everything())
 	s.Labels = map[string]string{"owner": "ada", "Cost.Center": "A 7"}
 	s.Env = map[string]string{"LOG_LEVEL": "info", "MONEY": "5$ $(HOME) $$", "LONG": strings.Repeat("long ", 200), "with.dot": "x"}
 	s.Secrets = map[string]*operatorv1.Secret{"HF_TOKEN": {Value: "hunter2"}}
@@ -64,13 +64,13 @@ func (h *harness) fullStep(token string) *operatorv1.Step {
 // TestEveryField sets every field of operator, step and environment and finds
 // each in the request that the service got.
 func TestEveryField(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	operator := c.operator()
 	operator["bucket_name"], operator["bucket_prefix"], operator["role"] = "my-bucket", "team/jobs", "arn:aws:iam::123456789012:role/service-role/train"
 	h := newHarnessOf(t, c, operator)
 	s := h.fullStep("every")
-	h.accepted(s)
-	raw := h.jobOf(s.Key).Request
+	h.Accepted(s)
+	raw := h.JobOf(s.Key).Request
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(raw, &got))
 	env := got["Environment"].(map[string]any)
@@ -198,15 +198,15 @@ func TestEveryAttributeIsSet(t *testing.T) {
 func TestPlanIsWhatIsSent(t *testing.T) {
 	h := newHarness(t)
 	s := h.fullStep("plan")
-	plan, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.target, Step: s})
+	plan, err := h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: h.Target, Step: s})
 	require.NoError(t, err)
 	require.Empty(t, plan.Diagnostics)
 	assert.Equal(t, "json", plan.Format)
 	assert.NotContains(t, plan.Request, "hunter2")
-	h.accepted(s)
+	h.Accepted(s)
 	var shown, sent map[string]any
 	require.NoError(t, json.Unmarshal([]byte(plan.Request), &shown))
-	require.NoError(t, json.Unmarshal(h.jobOf(s.Key).Request, &sent))
+	require.NoError(t, json.Unmarshal(h.JobOf(s.Key).Request, &sent))
 	assert.Contains(t, plan.Request, "(secret)")
 	for _, one := range []map[string]any{shown, sent} {
 		env := one["Environment"].(map[string]any)
@@ -235,10 +235,10 @@ func withoutDigest(tags []any) []any {
 // TestPlanBeforeALogin shows what is known without network.
 func TestPlanBeforeALogin(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("plan", "true")
+	s := h.Step("plan", "true")
 	s.Key, s.RunId = "", ""
-	target := h.targetOf(map[string]any{"role": "train", "endpoint_url": "http://127.0.0.1:1"})
-	plan, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: target, Step: s})
+	target := h.TargetOf(map[string]any{"role": "train", "endpoint_url": "http://127.0.0.1:1"})
+	plan, err := h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: target, Step: s})
 	require.NoError(t, err)
 	require.Empty(t, plan.Diagnostics)
 	for _, text := range []string{"known at launch: the ARN of the role train", "known at launch: stephost-KEY", "ml.m5.large"} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,29 +15,20 @@ import (
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
-
-// only is the log of a job with one source.
-func only(t *testing.T, streams map[string]*bytes.Buffer) string {
-	t.Helper()
-	require.Len(t, streams, 1)
-	for _, b := range streams {
-		return b.String()
-	}
-	return ""
-}
 
 func TestTheLifeOfAJob(t *testing.T) {
 	h := newHarness(t)
 	nasty := []string{"$(HOME)", "$$", "${{x}}", "a\rb", "a\nb", `"'\`, "", strings.Repeat("x", 10_000)}
 	dir := t.TempDir()
-	s := h.step("life", "")
+	s := h.Step("life", "")
 	s.Argv = append([]string{"sh", "-c", `echo hello; echo oops >&2; printf %s "$LONG" > ` + dir + `/long; tr '\\0' '\\n' < /proc/$$/environ | grep -c '^with.dot=x$' > ` + dir + `/dot; shift 0; for a; do printf '%s|' "$a"; done > ` + dir + `/argv; mkdir -p "$STEPHOST_OUTPUT_DIR/deep"; printf 12345 > "$STEPHOST_OUTPUT_DIR/deep/model.bin"; printf 1 > "$STEPHOST_OUTPUT_DIR/a"; printf 2 > "$STEPHOST_OUTPUT_DIR/b"`, "sh"}, nasty...)
 	s.Env = map[string]string{"LONG": strings.Repeat("ä", 1000), "with.dot": "x"}
-	r := h.submit(s)
+	r := h.Submit(s)
 	require.NotNil(t, r.GetAccepted(), "%v", r)
 	assert.Contains(t, r.GetAccepted().Url, "region=eu-west-1#/jobs/stephost-"+s.Key)
-	end, seen := h.watch(s.Key, r.GetAccepted().Handle)
+	end, seen := h.Watch(s.Key, r.GetAccepted().Handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 	assert.EqualValues(t, 0, end.GetExitCode())
 	assert.NotEmpty(t, seen)
@@ -51,9 +41,9 @@ func TestTheLifeOfAJob(t *testing.T) {
 	assert.Equal(t, strings.Repeat("ä", 1000), read("long"))
 	assert.Equal(t, "1\n", read("dot"))
 
-	streams, cursors := h.logs(s.Key, r.GetAccepted().Handle, nil)
-	assert.ElementsMatch(t, []string{"hello", "oops", ""}, strings.Split(only(t, streams), "\n"))
-	again, _ := h.logs(s.Key, r.GetAccepted().Handle, cursors)
+	streams, cursors := h.Logs(s.Key, r.GetAccepted().Handle, nil)
+	assert.ElementsMatch(t, []string{"hello", "oops", ""}, strings.Split(cloudtest.Only(t, streams), "\n"))
+	again, _ := h.Logs(s.Key, r.GetAccepted().Handle, cursors)
 	assert.Empty(t, again, "nothing comes twice")
 
 	outputs := map[string]int64{}
@@ -66,9 +56,9 @@ func TestTheLifeOfAJob(t *testing.T) {
 
 func TestOutputsAsArchive(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("archive", `printf 12345 > "$STEPHOST_OUTPUT_DIR/model.bin"`)
-	s.Settings = values(t, emptySettings(), map[string]any{"output_compression": "GZIP"})
-	end, _ := h.watch(s.Key, h.accepted(s))
+	s := h.Step("archive", `printf 12345 > "$STEPHOST_OUTPUT_DIR/model.bin"`)
+	s.Settings = h.Settings(map[string]any{"output_compression": "GZIP"})
+	end, _ := h.Watch(s.Key, h.Accepted(s))
 	require.Len(t, end.Outputs, 1)
 	assert.Equal(t, "model.tar.gz", end.Outputs[0].Name)
 }
@@ -98,22 +88,22 @@ func TestEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			h.life(c.life)
-			s := h.step("ends", c.script)
+			h.Life(c.life)
+			s := h.Step("ends", c.script)
 			if c.run > 0 {
 				s.Deadlines = &operatorv1.Deadlines{Run: durationpb.New(c.run)}
 			}
 			if c.given {
 				s.Environment.GetImage().Shim = false
 			}
-			handle := h.accepted(s)
+			handle := h.Accepted(s)
 			if c.life.DeleteAfterMS > 0 {
 				require.Eventually(t, func() bool {
-					jobs, err := h.ByKey(h.ctx(), s.Key)
+					jobs, err := h.ByKey(h.Ctx(), s.Key)
 					return err == nil && len(jobs) == 0
-				}, hang, time.Millisecond)
+				}, cloudtest.Hang, time.Millisecond)
 			}
-			end, _ := h.watch(s.Key, handle)
+			end, _ := h.Watch(s.Key, handle)
 			assert.Equal(t, c.phase, end.Phase, "%v", end)
 			assert.Equal(t, c.class, end.Class, "%v", end)
 			assert.Equal(t, c.code, end.GetExitCode())
@@ -126,15 +116,15 @@ func TestEnds(t *testing.T) {
 
 func TestSpotRestartsAreCountedAndBeginAnEpoch(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{PreemptAfterMS: 400})
+	h.Life(cloudfake.Life{PreemptAfterMS: 400})
 	mark := filepath.Join(t.TempDir(), "mark")
-	s := h.step("spot", `if [ -e `+mark+` ]; then echo second; exit 0; fi; touch `+mark+`; echo first; sleep 3600`)
-	s.Settings = values(t, emptySettings(), map[string]any{"use_spot": true})
-	handle := h.accepted(s)
-	end, _ := h.watch(s.Key, handle)
+	s := h.Step("spot", `if [ -e `+mark+` ]; then echo second; exit 0; fi; touch `+mark+`; echo first; sleep 3600`)
+	s.Settings = h.Settings(map[string]any{"use_spot": true})
+	handle := h.Accepted(s)
+	end, _ := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 	assert.EqualValues(t, 1, end.Restarts)
-	streams, _ := h.logs(s.Key, handle, nil)
+	streams, _ := h.Logs(s.Key, handle, nil)
 	require.Len(t, streams, 2)
 	assert.Equal(t, "first\n", streams["1/0/0/algo/stdout"].String())
 	assert.Equal(t, "second\n", streams["1/1/0/algo/stdout"].String())
@@ -142,52 +132,52 @@ func TestSpotRestartsAreCountedAndBeginAnEpoch(t *testing.T) {
 
 func TestNodes(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("nodes", `echo "$STEPHOST_RANK of $STEPHOST_WORLD_SIZE"`)
+	s := h.Step("nodes", `echo "$STEPHOST_RANK of $STEPHOST_WORLD_SIZE"`)
 	s.Resources = &operatorv1.Resources{Nodes: 3}
-	handle := h.accepted(s)
-	end, _ := h.watch(s.Key, handle)
+	handle := h.Accepted(s)
+	end, _ := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
-	streams, _ := h.logs(s.Key, handle, nil)
+	streams, _ := h.Logs(s.Key, handle, nil)
 	for i := range 3 {
 		require.NotNil(t, streams[fmt.Sprintf("1/0/%d/algo/stdout", i)], "%v", streams)
 		assert.Equal(t, fmt.Sprintf("%d of 3\n", i), streams[fmt.Sprintf("1/0/%d/algo/stdout", i)].String())
 	}
-	s = h.step("nodes-given", "true")
+	s = h.Step("nodes-given", "true")
 	s.Resources = &operatorv1.Resources{Nodes: 2}
 	s.Environment.GetImage().Shim = false
-	r := h.submit(s)
+	r := h.Submit(s)
 	require.NotNil(t, r.GetRejected(), "%v", r)
 	assert.Contains(t, r.Diagnostics[0].Summary, "nodes > 1")
 }
 
 func TestLogsThatComeLateAndOutOfOrder(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{LogsLateMS: 100, LogsShuffled: true})
-	s := h.step("late", `i=0; while [ $i -lt 60 ]; do echo "line $i"; i=$((i+1)); sleep 0.01; done`)
-	handle := h.accepted(s)
-	streams, _ := h.logs(s.Key, handle, nil)
+	h.Life(cloudfake.Life{LogsLateMS: 100, LogsShuffled: true})
+	s := h.Step("late", `i=0; while [ $i -lt 60 ]; do echo "line $i"; i=$((i+1)); sleep 0.01; done`)
+	handle := h.Accepted(s)
+	streams, _ := h.Logs(s.Key, handle, nil)
 	var want []string
 	for i := range 60 {
 		want = append(want, fmt.Sprintf("line %d", i))
 	}
-	assert.ElementsMatch(t, want, strings.Split(strings.TrimSuffix(only(t, streams), "\n"), "\n"), "every line, once")
+	assert.ElementsMatch(t, want, strings.Split(strings.TrimSuffix(cloudtest.Only(t, streams), "\n"), "\n"), "every line, once")
 }
 
 func TestCancel(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{CancelMS: 300})
-	s := h.step("cancel", "sleep 3600")
-	handle := h.accepted(s)
-	require.Eventually(t, func() bool { return len(h.jobOf(s.Key).PIDs) > 0 }, hang, time.Millisecond)
+	h.Life(cloudfake.Life{CancelMS: 300})
+	s := h.Step("cancel", "sleep 3600")
+	handle := h.Accepted(s)
+	require.Eventually(t, func() bool { return len(h.JobOf(s.Key).PIDs) > 0 }, cloudtest.Hang, time.Millisecond)
 	for range 2 {
-		r, err := h.client.Cancel(h.ctx(), &operatorv1.CancelRequest{Target: h.target, Handle: handle, Key: s.Key})
+		r, err := h.Plugin.Cancel(h.Ctx(), &operatorv1.CancelRequest{Target: h.Target, Handle: handle, Key: s.Key})
 		require.NoError(t, err)
 		require.NotNil(t, r.GetAccepted(), "%v", r)
 	}
-	end, _ := h.watch(s.Key, handle)
+	end, _ := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_CANCELLED, end.Phase)
-	assert.Empty(t, h.jobOf(s.Key).PIDs, "confirmed means gone")
-	r, err := h.client.Cancel(h.ctx(), &operatorv1.CancelRequest{Target: h.target, Handle: handle, Key: s.Key})
+	assert.Empty(t, h.JobOf(s.Key).PIDs, "confirmed means gone")
+	r, err := h.Plugin.Cancel(h.Ctx(), &operatorv1.CancelRequest{Target: h.Target, Handle: handle, Key: s.Key})
 	require.NoError(t, err)
 	require.NotNil(t, r.GetAlreadyOver(), "%v", r)
 }
@@ -211,26 +201,26 @@ func TestSubmitFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			h.rule("CreateTrainingJob", 1, c.fault)
-			s := h.step("fault", "true")
-			r := h.submit(s)
+			h.Rule("CreateTrainingJob", 1, c.fault)
+			s := h.Step("fault", "true")
+			r := h.Submit(s)
 			got := map[bool]string{r.GetRejected() != nil: "rejected", r.GetNotSent() != nil: "not sent", r.GetUncertain() != nil: "uncertain", r.GetAccepted() != nil: "accepted"}[true]
 			assert.Equal(t, c.outcome, got, "%v", r)
 			if c.class != 0 {
 				assert.Equal(t, c.class, r.Diagnostics[0].Class)
 			}
 			require.Eventually(t, func() bool {
-				jobs, err := h.ByKey(h.ctx(), s.Key)
+				jobs, err := h.ByKey(h.Ctx(), s.Key)
 				return err == nil && len(jobs) == c.jobs
-			}, hang, time.Millisecond)
-			calls, err := h.Calls(h.ctx())
+			}, cloudtest.Hang, time.Millisecond)
+			calls, err := h.Calls(h.Ctx())
 			require.NoError(t, err)
 			assert.Equal(t, 1, calls["CreateTrainingJob"], "no hidden retries")
 			// The same request again leads to one job, whatever happened.
-			again := h.submit(s)
+			again := h.Submit(s)
 			require.NotNil(t, again.GetAccepted(), "%v", again)
 			assert.Equal(t, c.jobs == 1, again.GetAccepted().Existing)
-			h.jobOf(s.Key)
+			h.JobOf(s.Key)
 		})
 	}
 }
@@ -238,32 +228,32 @@ func TestSubmitFaults(t *testing.T) {
 // A quota that the very job uses up is no refusal of it.
 func TestQuotaBehindALostReply(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("quota", "sleep 3600")
-	h.rule("CreateTrainingJob", 1, cloudfake.Fault{Kind: cloudfake.ReplyLost})
-	require.NotNil(t, h.submit(s).GetUncertain())
-	h.rule("CreateTrainingJob", 1, cloudfake.Fault{Kind: cloudfake.Quota})
-	require.NotNil(t, h.submit(s).GetUncertain(), "not REJECTED: the job is there")
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.findKey(s.Key).Outcome)
+	s := h.Step("quota", "sleep 3600")
+	h.Rule("CreateTrainingJob", 1, cloudfake.Fault{Kind: cloudfake.ReplyLost})
+	require.NotNil(t, h.Submit(s).GetUncertain())
+	h.Rule("CreateTrainingJob", 1, cloudfake.Fault{Kind: cloudfake.Quota})
+	require.NotNil(t, h.Submit(s).GetUncertain(), "not REJECTED: the job is there")
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.FindKey(s.Key).Outcome)
 }
 
 // A search shows a fresh job late; the name does not.
 func TestLateListing(t *testing.T) {
 	h := newHarness(t)
-	h.life(cloudfake.Life{ListedAfterMS: 60_000})
-	s := h.step("listing", "true")
-	h.watch(s.Key, h.accepted(s))
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.findKey(s.Key).Outcome)
-	byToken := h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})
+	h.Life(cloudfake.Life{ListedAfterMS: 60_000})
+	s := h.Step("listing", "true")
+	h.Watch(s.Key, h.Accepted(s))
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, h.FindKey(s.Key).Outcome)
+	byToken := h.Find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})
 	assert.Equal(t, operatorv1.FindResponse_OUTCOME_UNDETERMINED, byToken.Outcome)
 }
 
 // Jobs of other tools under our name are left alone.
 func TestAStrangersJob(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("stranger", "true")
-	h.accepted(s)
-	other := h.step("stranger", "true")
-	r, err := h.client.Submit(h.ctx(), &operatorv1.SubmitRequest{Target: h.target, Step: other, RequestDigest: strings.Repeat("0b", 32)})
+	s := h.Step("stranger", "true")
+	h.Accepted(s)
+	other := h.Step("stranger", "true")
+	r, err := h.Plugin.Submit(h.Ctx(), &operatorv1.SubmitRequest{Target: h.Target, Step: other, RequestDigest: strings.Repeat("0b", 32)})
 	require.NoError(t, err)
 	require.NotNil(t, r.GetRejected(), "%v", r)
 	assert.Equal(t, operatorv1.Class_CLASS_CONFIG, r.Diagnostics[0].Class)
@@ -272,9 +262,9 @@ func TestAStrangersJob(t *testing.T) {
 func TestExperimentsAreMadeOnRequestOnly(t *testing.T) {
 	h := newHarness(t)
 	prepare := func(create bool) {
-		s := h.step("experiment", "true")
-		s.Settings = values(t, emptySettings(), map[string]any{"experiment_name": "digits", "trial_name": "t", "create_experiment": create})
-		stream, err := h.client.Prepare(h.ctx(), &operatorv1.PrepareRequest{Target: h.target, Step: s})
+		s := h.Step("experiment", "true")
+		s.Settings = h.Settings(map[string]any{"experiment_name": "digits", "trial_name": "t", "create_experiment": create})
+		stream, err := h.Plugin.Prepare(h.Ctx(), &operatorv1.PrepareRequest{Target: h.Target, Step: s})
 		require.NoError(t, err)
 		for {
 			m, err := stream.Recv()
@@ -286,12 +276,12 @@ func TestExperimentsAreMadeOnRequestOnly(t *testing.T) {
 		}
 	}
 	prepare(false)
-	calls, err := h.Calls(h.ctx())
+	calls, err := h.Calls(h.Ctx())
 	require.NoError(t, err)
 	assert.Zero(t, calls["CreateExperiment"])
 	prepare(true)
 	prepare(true)
-	calls, err = h.Calls(h.ctx())
+	calls, err = h.Calls(h.Ctx())
 	require.NoError(t, err)
 	assert.Equal(t, 2, calls["CreateExperiment"])
 }
@@ -308,22 +298,22 @@ func TestRefusals(t *testing.T) {
 			s.Environment.GetImage().Reference = strings.Replace(image, "eu-west-1", "us-east-1", 1)
 		}, "environment.registry", "us-east-1"},
 		"type too small": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"instance_type": "ml.m5.large"})
+			s.Settings = h.Settings(map[string]any{"instance_type": "ml.m5.large"})
 			s.Resources = &operatorv1.Resources{CpuMillis: 8000}
 		}, "resources.cpu", "ml.m5.large has 2"},
 		"no such machine": {func(s *operatorv1.Step) { s.Resources = &operatorv1.Resources{Gpu: 9, GpuType: "t4"} }, "resources.gpu", "nearest is ml.g4dn.12xlarge"},
 		"a label":         {func(s *operatorv1.Step) { s.Labels = map[string]string{"a": "b*c"} }, "labels.a", "cannot be a tag"},
 		"extra": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"request_extra": map[string]any{"RoleArn": "x"}})
+			s.Settings = h.Settings(map[string]any{"request_extra": map[string]any{"RoleArn": "x"}})
 		}, "settings.request_extra.RoleArn", "cannot be set here"},
 		"extra is checked": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"request_extra": map[string]any{"DebugHookConfig": map[string]any{"S3OutputPaht": "x"}}})
+			s.Settings = h.Settings(map[string]any{"request_extra": map[string]any{"DebugHookConfig": map[string]any{"S3OutputPaht": "x"}}})
 		}, "settings.request_extra", "S3OutputPaht"},
 		"visible secret": {func(s *operatorv1.Step) {
 			s.Secrets, s.AllowVisibleSecrets = map[string]*operatorv1.Secret{"A": {Value: "b"}}, false
 		}, "secrets", "allow_visible_secrets"},
 		"spot too short": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"use_spot": true, "max_wait": "1m"})
+			s.Settings = h.Settings(map[string]any{"use_spot": true, "max_wait": "1m"})
 			s.Deadlines = &operatorv1.Deadlines{Run: durationpb.New(time.Hour)}
 		}, "settings.max_wait", "cannot be shorter"},
 		"long argument, given image": {func(s *operatorv1.Step) {
@@ -331,17 +321,17 @@ func TestRefusals(t *testing.T) {
 		}, "environment.image", "an argument over 256 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := h.step("refused", "true")
+			s := h.Step("refused", "true")
 			c.change(s)
-			r, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s})
+			r, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s})
 			require.NoError(t, err)
 			require.NotEmpty(t, r.Diagnostics)
 			assert.Equal(t, c.path, strings.Join(r.Diagnostics[0].Attribute, "."))
 			assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, c.text)
-			require.NotNil(t, h.submit(s).GetRejected())
+			require.NotNil(t, h.Submit(s).GetRejected())
 		})
 	}
-	jobs, err := h.Jobs(h.ctx())
+	jobs, err := h.Jobs(h.Ctx())
 	require.NoError(t, err)
 	assert.Empty(t, jobs)
 }
@@ -356,9 +346,9 @@ func TestMachineNotes(t *testing.T) {
 		"ml.p4d.24xlarge":  {Gpu: 8, GpuType: "a100-40gb"},
 		"ml.g4dn.12xlarge": {Gpu: 3, GpuType: "t4"},
 	} {
-		s := h.step("machine", "true")
+		s := h.Step("machine", "true")
 		s.Resources = r
-		plan, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.target, Step: s})
+		plan, err := h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: h.Target, Step: s})
 		require.NoError(t, err)
 		assert.Contains(t, plan.Request, `"`+want+`"`)
 		assert.Contains(t, strings.Join(plan.Notes, "\n"), "-> "+want)
@@ -366,7 +356,7 @@ func TestMachineNotes(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	for name, x := range map[string]struct {
 		config, settings map[string]any
 		resources        *operatorv1.Resources
@@ -386,9 +376,9 @@ func TestPreflight(t *testing.T) {
 				operator[k] = v
 			}
 			h := newHarnessOf(t, c, operator)
-			s := h.step("preflight", "true")
-			s.Settings, s.Resources = values(t, emptySettings(), x.settings), x.resources
-			r, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s, Online: true})
+			s := h.Step("preflight", "true")
+			s.Settings, s.Resources = h.Settings(x.settings), x.resources
+			r, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s, Online: true})
 			require.NoError(t, err)
 			if x.path == "" {
 				require.Empty(t, r.Diagnostics)
@@ -404,7 +394,7 @@ func TestPreflight(t *testing.T) {
 func TestRegistryAuth(t *testing.T) {
 	h := newHarness(t)
 	for i := range 2 {
-		r, err := h.client.RegistryAuth(h.ctx(), &operatorv1.RegistryAuthRequest{Target: h.target, Registry: account + ".dkr.ecr.eu-west-1.amazonaws.com", Repository: "ml/step", Push: true, Create: true})
+		r, err := h.Plugin.RegistryAuth(h.Ctx(), &operatorv1.RegistryAuthRequest{Target: h.Target, Registry: account + ".dkr.ecr.eu-west-1.amazonaws.com", Repository: "ml/step", Push: true, Create: true})
 		require.NoError(t, err)
 		require.Empty(t, r.Diagnostics)
 		assert.Equal(t, "AWS", r.Username)
@@ -415,7 +405,7 @@ func TestRegistryAuth(t *testing.T) {
 
 // TestLogins: what the SDK's own chain finds, and what the config says instead.
 func TestLogins(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	files := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(files, "config"), []byte("[default]\nregion = eu-west-1\n[profile other]\nregion = us-west-2\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(files, "credentials"), []byte("[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = x\n"), 0o600))
@@ -434,7 +424,7 @@ func TestLogins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarnessOf(t, c, x.config)
-			assert.Equal(t, "sagemaker:aws:123456789012:"+x.want, h.target.Scope.Id)
+			assert.Equal(t, "sagemaker:aws:123456789012:"+x.want, h.Target.Scope.Id)
 		})
 	}
 }
@@ -443,10 +433,10 @@ func TestLogins(t *testing.T) {
 // behind them.
 func TestExpiredCredentials(t *testing.T) {
 	h := newHarness(t)
-	s := h.step("expired", "sleep 0.5")
-	handle := h.accepted(s)
-	require.NoError(t, h.Add(h.ctx(), cloudfake.Rule{ForMS: 700, Fault: cloudfake.Fault{Kind: cloudfake.Expired}}))
-	end, seen := h.watch(s.Key, handle)
+	s := h.Step("expired", "sleep 0.5")
+	handle := h.Accepted(s)
+	require.NoError(t, h.Add(h.Ctx(), cloudfake.Rule{ForMS: 700, Fault: cloudfake.Fault{Kind: cloudfake.Expired}}))
+	end, seen := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 	auth := false
 	for _, e := range seen {
@@ -457,7 +447,7 @@ func TestExpiredCredentials(t *testing.T) {
 
 func TestManifestAgreesWithTheCode(t *testing.T) {
 	h := newHarness(t)
-	about, err := h.client.GetMetadata(h.ctx(), &operatorv1.GetMetadataRequest{})
+	about, err := h.Plugin.GetMetadata(h.Ctx(), &operatorv1.GetMetadataRequest{})
 	require.NoError(t, err)
 	assert.Equal(t, "sagemaker", about.Flavor)
 	_, err = json.Marshal(emptyConfig())

@@ -20,6 +20,7 @@ import (
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
 
 const (
@@ -65,13 +66,13 @@ func python(t *testing.T) string {
 func TestRequestsAreWhatAmazonDescribes(t *testing.T) {
 	program := python(t)
 	h := newHarness(t)
-	given := h.step("given", "exit 0")
+	given := h.Step("given", "exit 0")
 	given.Environment.GetImage().Shim = false
-	for name, s := range map[string]*operatorv1.Step{"full": h.fullStep("full"), "plain": h.step("plain", "exit 0"), "given": given} {
+	for name, s := range map[string]*operatorv1.Step{"full": h.fullStep("full"), "plain": h.Step("plain", "exit 0"), "given": given} {
 		t.Run(name, func(t *testing.T) {
-			h.accepted(s)
+			h.Accepted(s)
 			path := filepath.Join(t.TempDir(), "request.json")
-			require.NoError(t, os.WriteFile(path, h.jobOf(s.Key).Request, 0o600))
+			require.NoError(t, os.WriteFile(path, h.JobOf(s.Key).Request, 0o600))
 			text, err := exec.Command(program, "testdata/apicheck.py", path).CombinedOutput()
 			require.NoError(t, err, "%s", text)
 			assert.Empty(t, string(text))
@@ -118,36 +119,36 @@ func TestMoto(t *testing.T) {
 			return false
 		}
 		return errors.Join(r.Body.Close()) == nil && r.StatusCode == http.StatusOK
-	}, hang, 20*time.Millisecond)
+	}, cloudtest.Hang, 20*time.Millisecond)
 
-	c := &cloud{Fake: &cloudfake.Fake{Client: &cloudfake.Client{URL: url}}}
+	c := &backend{Fake: &cloudfake.Fake{Client: &cloudfake.Client{URL: url}}}
 	h := newHarnessOf(t, c, c.operator())
-	assert.Equal(t, "sagemaker:aws:123456789012:eu-west-1", h.target.Scope.Id)
-	s := h.step("moto", "true")
+	assert.Equal(t, "sagemaker:aws:123456789012:eu-west-1", h.Target.Scope.Id)
+	s := h.Step("moto", "true")
 	s.Labels = map[string]string{"owner": "ada"}
-	handle := h.accepted(s)
-	for _, got := range []*operatorv1.FindResponse{h.findKey(s.Key), h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})} {
+	handle := h.Accepted(s)
+	for _, got := range []*operatorv1.FindResponse{h.FindKey(s.Key), h.Find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}})} {
 		require.Equal(t, operatorv1.FindResponse_OUTCOME_FOUND, got.Outcome, "%v", got)
 		require.Len(t, got.Jobs, 1)
 		assert.Equal(t, s.Key, got.Jobs[0].Key)
 		assert.EqualValues(t, 1, got.Jobs[0].Attempt)
 		assert.Equal(t, s.RunId, got.Jobs[0].RunId)
-		assert.Equal(t, strings.Repeat("0a", 32), got.Jobs[0].RequestDigest)
+		assert.Equal(t, cloudtest.Digest(), got.Jobs[0].RequestDigest)
 	}
-	end, _ := h.watch(s.Key, handle)
+	end, _ := h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
-	streams, _ := h.logs(s.Key, handle, nil)
+	streams, _ := h.Logs(s.Key, handle, nil)
 	assert.Empty(t, streams, "moto writes no log, and no group is no error")
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.findKey(keyOf("nobody", 1)).Outcome)
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.FindKey(cloudtest.KeyOf("nobody", 1)).Outcome)
 	for i := range 2 {
-		r, err := h.client.RegistryAuth(h.ctx(), &operatorv1.RegistryAuthRequest{Target: h.target, Registry: account + ".dkr.ecr.eu-west-1.amazonaws.com", Repository: "ml/step", Push: true, Create: true})
+		r, err := h.Plugin.RegistryAuth(h.Ctx(), &operatorv1.RegistryAuthRequest{Target: h.Target, Registry: account + ".dkr.ecr.eu-west-1.amazonaws.com", Repository: "ml/step", Push: true, Create: true})
 		require.NoError(t, err)
 		require.Empty(t, r.Diagnostics)
 		assert.Equal(t, "AWS", r.Username)
 		assert.Equal(t, i == 0, r.Created)
 	}
 	// Neither the bucket nor the role is there; IAM and S3 say so in their words.
-	v, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s, Online: true})
+	v, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s, Online: true})
 	require.NoError(t, err)
 	var paths []string
 	for _, d := range v.Diagnostics {
@@ -160,7 +161,7 @@ func TestMoto(t *testing.T) {
 	select {
 	case text := <-said:
 		assert.NotContains(t, text, "Traceback", "moto could not read a request")
-	case <-time.After(hang):
+	case <-time.After(cloudtest.Hang):
 		t.Error("moto did not end")
 	}
 }

@@ -3,73 +3,28 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/pluginsdk/plugintest"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
-
-// jobTimeout bounds the longest check, a flood of 1.4 million lines, each of
-// them an entry of Cloud Logging.
-const jobTimeout = 10 * time.Minute
 
 // TestConformance runs the whole suite against the fake, with markers and
 // (what depends on it) without, on a log that comes late and out of order.
 func TestConformance(t *testing.T) {
-	plugin, err := cloudfake.Build(context.Background(), ".", ".", "stephost-flavor-vertex")
-	require.NoError(t, err)
 	for name, how := range map[string]struct {
 		bucket bool
 		only   []string
 	}{"markers": {bucket: true}, "labels": {only: []string{"run.", "submit.", "find.", "scope.", "cancel.early"}}} {
 		t.Run(name, func(t *testing.T) {
-			c := newCloud(t)
-			plugintest.Run(t, plugintest.Config{
-				Plugin: plugin, Tier: plugintest.Full, Operator: c.operator(how.bucket), Image: "registry.example/step@sha256:0", Shim: true,
-				Witness: t.TempDir(), List: c.list, Delete: c.remove, Fault: c.befall, JobTimeout: jobTimeout, Only: how.only,
+			c := newBackend(t)
+			cloudtest.Conform(t, "vertex", c.Fake, "CreateCustomJob", cloudfake.Life{LogsLateMS: 300, LogsShuffled: true}, plugintest.Config{
+				Operator: c.operator(how.bucket), Image: image, Only: how.only,
 				Waive: map[string]string{
 					"logs.bytes": "Cloud Logging keeps text of at most 256 KiB an entry, and whether the last line had a newline is not kept",
 				},
 			})
 		})
 	}
-}
-
-func (c *cloud) list(ctx context.Context, key string) ([]string, error) {
-	jobs, err := c.ByKey(ctx, key)
-	var names []string
-	for _, j := range jobs {
-		names = append(names, j.Name)
-	}
-	return names, err
-}
-
-func (c *cloud) remove(ctx context.Context, job plugintest.Job) error {
-	return c.Delete(ctx, job.NativeName)
-}
-
-// befall plays the suite's faults.
-func (c *cloud) befall(ctx context.Context, f plugintest.Fault) error {
-	if err := c.Clear(ctx); err != nil {
-		return err
-	}
-	late := cloudfake.LifeRule{Life: cloudfake.Life{LogsLateMS: 300, LogsShuffled: true}}
-	switch f {
-	case plugintest.NoFault:
-		return c.AddLife(ctx, late)
-	case plugintest.ReplyLost:
-		return c.Add(ctx, cloudfake.Rule{Op: "CreateCustomJob", Times: 1, Fault: cloudfake.Fault{Kind: cloudfake.ReplyLost}})
-	case plugintest.SlowSubmit:
-		return c.Add(ctx, cloudfake.Rule{Op: "CreateCustomJob", Times: 1, Fault: cloudfake.Fault{Kind: cloudfake.Slow, DelayMS: 2000}})
-	case plugintest.Queued:
-		return c.AddLife(ctx, cloudfake.LifeRule{Times: 1, Life: cloudfake.Life{QueuedMS: 180_000}})
-	case plugintest.Unreachable:
-		return c.Add(ctx, cloudfake.Rule{Fault: cloudfake.Fault{Kind: cloudfake.Drop}})
-	}
-	return errors.ErrUnsupported
 }

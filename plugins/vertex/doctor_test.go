@@ -11,47 +11,41 @@ import (
 	"github.com/stephost/stephost/test/cloudfake"
 )
 
-func (h *harness) doctor(s *operatorv1.Step) []*operatorv1.Diagnostic {
-	r, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s, Online: true})
-	require.NoError(h.t, err)
-	return r.Diagnostics
-}
-
 // TestPreflight: doctor finds what a launch would run into.
 func TestPreflight(t *testing.T) {
 	h := newHarness(t, true)
-	assert.Empty(t, h.doctor(nil))
-	gpu := h.step("gpu", "true")
+	assert.Empty(t, h.Doctor(nil))
+	gpu := h.Step("gpu", "true")
 	gpu.Resources = &operatorv1.Resources{Gpu: 1, GpuType: "t4", Nodes: 3}
 	one := func(s *operatorv1.Step) *operatorv1.Diagnostic {
 		t.Helper()
-		found := h.doctor(s)
+		found := h.Doctor(s)
 		require.Len(t, found, 1, "%v", found)
 		return found[0]
 	}
 	gpu.Environment.GetImage().Reference = "europe-west1-docker.pkg.dev/p/repo/step@sha256:0"
 	assert.Contains(t, one(gpu).Summary, "the repository repo does not exist")
 	require.NoError(t, h.Set(t.Context(), "repository", "p/europe-west1/repo"))
-	assert.Empty(t, h.doctor(gpu), "no quota is known: no finding")
+	assert.Empty(t, h.Doctor(gpu), "no quota is known: no finding")
 	require.NoError(t, h.Set(t.Context(), "quota", "custom_model_training_nvidia_t4_gpus=2"))
 	assert.Contains(t, one(gpu).Summary, "the step needs 3 of custom_model_training_nvidia_t4_gpus")
 
-	pool := h.step("pool", "true")
+	pool := h.Step("pool", "true")
 	pool.Environment.GetImage().Reference = gpu.Environment.GetImage().Reference
-	pool.Settings = values(t, emptySettings(), map[string]any{"persistent_resource_id": "pool", "service_account": "a@p.iam.gserviceaccount.com"})
-	assert.Empty(t, h.doctor(pool))
-	pool.Settings = values(t, emptySettings(), map[string]any{"persistent_resource_id": "none", "service_account": "a@p.iam.gserviceaccount.com"})
+	pool.Settings = h.Settings(map[string]any{"persistent_resource_id": "pool", "service_account": "a@p.iam.gserviceaccount.com"})
+	assert.Empty(t, h.Doctor(pool))
+	pool.Settings = h.Settings(map[string]any{"persistent_resource_id": "none", "service_account": "a@p.iam.gserviceaccount.com"})
 	assert.Contains(t, one(pool).Summary, "there is no persistent resource none")
 
 	for op, want := range map[string]string{"ListCustomJobs": "needs the role Vertex AI User", "ListLogEntries": "needs the role Logs Viewer", "TestPermissions": "may not use the bucket"} {
-		h.rule(op, 0, cloudfake.Fault{Kind: cloudfake.Denied})
+		h.Rule(op, 0, cloudfake.Fault{Kind: cloudfake.Denied})
 		assert.Contains(t, one(nil).GetSummary()+one(nil).GetDetail(), want)
 		require.NoError(t, h.Clear(t.Context()))
 	}
-	h.rule("Token", 0, cloudfake.Fault{Kind: cloudfake.Expired})
+	h.Rule("Token", 0, cloudfake.Fault{Kind: cloudfake.Expired})
 	require.NoError(t, h.Set(t.Context(), "revoke", ""))
-	other := newHarnessOf(t, h.cloud, h.operator(true))
-	found := other.doctor(nil)
+	other := newHarnessOf(t, h.backend, h.operator(true))
+	found := other.Doctor(nil)
 	require.NotEmpty(t, found)
 	assert.Equal(t, operatorv1.Class_CLASS_AUTH, found[0].Class)
 }
@@ -59,7 +53,7 @@ func TestPreflight(t *testing.T) {
 // TestPreflightWithoutABucket says what is not there then.
 func TestPreflightWithoutABucket(t *testing.T) {
 	h := newHarness(t, false)
-	found := h.doctor(nil)
+	found := h.Doctor(nil)
 	require.Len(t, found, 1)
 	assert.Equal(t, operatorv1.Severity_SEVERITY_WARNING, found[0].Severity)
 }
@@ -67,7 +61,7 @@ func TestPreflightWithoutABucket(t *testing.T) {
 func TestRegistryAuth(t *testing.T) {
 	h := newHarness(t, false)
 	auth := func(registry, repository string, create bool) *operatorv1.RegistryAuthResponse {
-		r, err := h.client.RegistryAuth(h.ctx(), &operatorv1.RegistryAuthRequest{Target: h.target, Registry: registry, Repository: repository, Push: true, Create: create})
+		r, err := h.Plugin.RegistryAuth(h.Ctx(), &operatorv1.RegistryAuthRequest{Target: h.Target, Registry: registry, Repository: repository, Push: true, Create: create})
 		require.NoError(t, err)
 		return r
 	}

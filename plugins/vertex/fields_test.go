@@ -43,23 +43,23 @@ func everything() (config, settings map[string]any) {
 // TestEveryField sets every field of operator, step and environment and finds
 // each in the request that the service got.
 func TestEveryField(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	config, settings := everything()
 	operator := c.operator(true)
 	for name, value := range config {
 		operator[name] = value
 	}
 	h := newHarnessOf(t, c, operator)
-	s := h.step("every", "true")
-	s.Settings = values(t, emptySettings(), settings)
+	s := h.Step("every", "true")
+	s.Settings = h.Settings(settings)
 	s.Labels = map[string]string{"owner": "ada", "Cost.Center": "A 7"}
 	s.Env, s.Secrets = map[string]string{"LOG_LEVEL": "info", "MONEY": "5$ $(HOME) $$"}, map[string]*operatorv1.Secret{"HF_TOKEN": {Value: "hunter2"}}
 	s.Resources = &operatorv1.Resources{CpuMillis: 8000, MemoryBytes: 16 << 30, Gpu: 2, GpuType: "t4", Nodes: 3, DiskBytes: 250 << 30}
 	s.Deadlines = &operatorv1.Deadlines{Run: durationpb.New(7200e9), Provisioning: durationpb.New(600e9)}
-	h.accepted(s)
+	h.Accepted(s)
 
 	var got aiplatformpb.CreateCustomJobRequest
-	require.NoError(t, protojson.Unmarshal(h.jobOf(s.Key).Request, &got))
+	require.NoError(t, protojson.Unmarshal(h.JobOf(s.Key).Request, &got))
 	require.NoError(t, fake.CheckBehavior(&got), "the vendor's own annotations")
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		require.NoError(t, os.WriteFile("testdata/every_field.json", []byte(showJSON(t, &got)), 0o644))
@@ -130,9 +130,9 @@ func TestEveryAttributeIsSet(t *testing.T) {
 // TestPlanIsWhatIsSent: but for the secret and what only a launch knows.
 func TestPlanIsWhatIsSent(t *testing.T) {
 	h := newHarness(t, true)
-	s := h.step("plan", "true")
+	s := h.Step("plan", "true")
 	s.Secrets = map[string]*operatorv1.Secret{"HF_TOKEN": {Value: "hunter2"}}
-	plan, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.target, Step: s})
+	plan, err := h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: h.Target, Step: s})
 	require.NoError(t, err)
 	require.Empty(t, plan.Diagnostics)
 	assert.NotContains(t, plan.Request, "hunter2")
@@ -140,9 +140,9 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 	var shown planned
 	require.NoError(t, json.Unmarshal([]byte(plan.Request), &shown))
 	assert.Equal(t, "gs://"+fake.Bucket+"/stephost/keys/"+s.Key, shown.Marker)
-	h.accepted(s)
+	h.Accepted(s)
 	var sent aiplatformpb.CreateCustomJobRequest
-	require.NoError(t, protojson.Unmarshal(h.jobOf(s.Key).Request, &sent))
+	require.NoError(t, protojson.Unmarshal(h.JobOf(s.Key).Request, &sent))
 	var planned aiplatformpb.CustomJob
 	require.NoError(t, protojson.Unmarshal(shown.Body, &planned))
 	planned.Labels[labelDigest] = sent.CustomJob.Labels[labelDigest]
@@ -154,7 +154,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 	assert.True(t, proto.Equal(&planned, sent.CustomJob), "%s", shown.Body)
 
 	s.Key, s.RunId, s.RunToken = "", "", ""
-	plan, err = h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.target, Step: s})
+	plan, err = h.Plugin.Plan(h.Ctx(), &operatorv1.PlanRequest{Target: h.Target, Step: s})
 	require.NoError(t, err)
 	assert.Contains(t, plan.Request, "(known at launch: the key of the attempt)")
 	assert.NotContains(t, plan.Request, placeholderKey)
@@ -168,25 +168,25 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		want   string
 	}{
 		"accelerator": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"accelerator_type": "NVIDIA_TESLA_T5"})
+			s.Settings = h.Settings(map[string]any{"accelerator_type": "NVIDIA_TESLA_T5"})
 		}, "settings.accelerator_type", "did you mean NVIDIA_TESLA_T4?"},
 		"two kinds": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"accelerator_type": "NVIDIA_L4"})
+			s.Settings = h.Settings(map[string]any{"accelerator_type": "NVIDIA_L4"})
 			s.Resources = &operatorv1.Resources{GpuType: "t4"}
 		}, "resources.gpu_type", "the step asks for t4, but accelerator_type is NVIDIA_L4"},
 		"machine too small": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"machine_type": "n1-standard-4"})
+			s.Settings = h.Settings(map[string]any{"machine_type": "n1-standard-4"})
 			s.Resources = &operatorv1.Resources{MemoryBytes: 64 << 30}
 		}, "resources.memory", "the step asks for 64 GiB of memory, but n1-standard-4 has 15 GiB"},
 		"disk": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"boot_disk_size_gb": 100})
+			s.Settings = h.Settings(map[string]any{"boot_disk_size_gb": 100})
 			s.Resources = &operatorv1.Resources{DiskBytes: 200 << 30}
 		}, "resources.disk", "boot_disk_size_gb is 100"},
 		"own field": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"additional_training_job_args": map[string]any{"scheduling": map[string]any{"timeout": "1s"}}})
+			s.Settings = h.Settings(map[string]any{"additional_training_job_args": map[string]any{"scheduling": map[string]any{"timeout": "1s"}}})
 		}, "settings.additional_training_job_args", "scheduling is set by stephost itself"},
 		"no field": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"additional_training_job_args": map[string]any{"spot": true}})
+			s.Settings = h.Settings(map[string]any{"additional_training_job_args": map[string]any{"spot": true}})
 		}, "settings.additional_training_job_args", `unknown field "spot"`},
 		"nodes without the shim": {func(s *operatorv1.Step) {
 			s.Environment.GetImage().Shim, s.Resources = false, &operatorv1.Resources{Nodes: 2}
@@ -196,24 +196,24 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 			s.AllowVisibleSecrets, s.Secrets = false, map[string]*operatorv1.Secret{"A": {Value: "b"}}
 		}, "secrets", "allow_visible_secrets"},
 		"job label": {func(s *operatorv1.Step) {
-			s.Settings = values(t, emptySettings(), map[string]any{"job_labels": map[string]any{"Team": "x"}})
+			s.Settings = h.Settings(map[string]any{"job_labels": map[string]any{"Team": "x"}})
 		}, "settings.job_labels.Team", "begins with a small letter"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := h.step("refused"+fitLabel(name), "true")
+			s := h.Step("refused"+fitLabel(name), "true")
 			c.change(s)
-			r := h.submit(s)
+			r := h.Submit(s)
 			require.NotNil(t, r.GetRejected(), "%v", r)
 			require.NotEmpty(t, r.Diagnostics)
 			assert.Equal(t, c.at, strings.Join(r.Diagnostics[0].Attribute, "."))
 			assert.Equal(t, operatorv1.Class_CLASS_CONFIG, r.Diagnostics[0].Class)
 			assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, c.want)
-			v, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.target, Step: s})
+			v, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s})
 			require.NoError(t, err)
 			assert.NotEmpty(t, v.Diagnostics, "refused without network too")
 		})
 	}
-	jobs, err := h.Jobs(h.ctx())
+	jobs, err := h.Jobs(h.Ctx())
 	require.NoError(t, err)
 	assert.Empty(t, jobs)
 }

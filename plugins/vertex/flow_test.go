@@ -15,6 +15,7 @@ import (
 	"github.com/stephost/stephost/plugins/vertex/internal/fake"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
 
 // TestClasses: what ends a job decides about retries.
@@ -35,7 +36,7 @@ func TestClasses(t *testing.T) {
 		"not a file": {change: func(s *operatorv1.Step) { s.Argv = []string{"/no/such/file"} }, class: operatorv1.Class_CLASS_USER, reason: "NonZeroExit", code: 127},
 		"preempted": {life: cloudfake.Life{PreemptAfterMS: 50}, script: "sleep 60", class: operatorv1.Class_CLASS_PREEMPTED, reason: "Preempted",
 			change: func(s *operatorv1.Step) {
-				s.Settings = values(t, emptySettings(), map[string]any{"scheduling_strategy": "SPOT"})
+				s.Settings = h.Settings(map[string]any{"scheduling_strategy": "SPOT"})
 			}},
 		"timeout": {script: "sleep 60", class: operatorv1.Class_CLASS_TIMEOUT, reason: "Timeout",
 			change: func(s *operatorv1.Step) {
@@ -43,12 +44,12 @@ func TestClasses(t *testing.T) {
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.life(c.life)
-			s := h.step("class "+name, c.script)
+			h.Life(c.life)
+			s := h.Step("class "+name, c.script)
 			if c.change != nil {
 				c.change(s)
 			}
-			end, _ := h.watch(s.Key, h.accepted(s))
+			end, _ := h.Watch(s.Key, h.Accepted(s))
 			assert.Equal(t, operatorv1.Phase_PHASE_FAILED, end.Phase)
 			assert.Equal(t, c.class, end.Class, "%v", end)
 			assert.Equal(t, c.reason, end.Reason)
@@ -61,9 +62,9 @@ func TestClasses(t *testing.T) {
 // TestPhases: queue and provisioning are seen, with why.
 func TestPhases(t *testing.T) {
 	h := newHarness(t, false)
-	h.life(cloudfake.Life{QueuedMS: 400, ProvisioningMS: 600})
-	s := h.step("phases", "sleep 1")
-	end, seen := h.watch(s.Key, h.accepted(s))
+	h.Life(cloudfake.Life{QueuedMS: 400, ProvisioningMS: 600})
+	s := h.Step("phases", "sleep 1")
+	end, seen := h.Watch(s.Key, h.Accepted(s))
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase)
 	require.NotNil(t, end.StartedAt)
 	var phases []operatorv1.Phase
@@ -94,9 +95,9 @@ func TestRefusals(t *testing.T) {
 				cloudfake.Expired:   {ask: operatorv1.CouldNotAsk_REASON_AUTH},
 				cloudfake.Throttled: {ask: operatorv1.CouldNotAsk_REASON_THROTTLED},
 			} {
-				s := h.step("refusal "+string(kind), "true")
-				h.rule("CreateCustomJob", 1, cloudfake.Fault{Kind: kind, RetryAfterMS: 1500})
-				r := h.submit(s)
+				s := h.Step("refusal "+string(kind), "true")
+				h.Rule("CreateCustomJob", 1, cloudfake.Fault{Kind: kind, RetryAfterMS: 1500})
+				r := h.Submit(s)
 				if c.rejected {
 					require.NotNil(t, r.GetRejected(), "%s: %v", kind, r)
 					assert.Equal(t, c.class, r.Diagnostics[0].Class)
@@ -107,21 +108,21 @@ func TestRefusals(t *testing.T) {
 				if kind == cloudfake.Throttled {
 					assert.Equal(t, 1500*time.Millisecond, r.GetNotSent().CouldNotAsk.RetryAfter.AsDuration())
 				}
-				h.accepted(s)
-				require.NoError(t, h.Clear(h.ctx()))
+				h.Accepted(s)
+				require.NoError(t, h.Clear(h.Ctx()))
 			}
 			for _, kind := range []cloudfake.Kind{cloudfake.Internal, cloudfake.Drop, cloudfake.ReplyLost, cloudfake.LandsLate} {
-				s := h.step("open "+string(kind), "true")
-				h.rule("CreateCustomJob", 1, cloudfake.Fault{Kind: kind, DelayMS: 300})
-				r := h.submit(s)
+				s := h.Step("open "+string(kind), "true")
+				h.Rule("CreateCustomJob", 1, cloudfake.Fault{Kind: kind, DelayMS: 300})
+				r := h.Submit(s)
 				require.NotNil(t, r.GetUncertain(), "%s: %v", kind, r)
-				require.NoError(t, h.Clear(h.ctx()))
+				require.NoError(t, h.Clear(h.Ctx()))
 				lands := kind == cloudfake.ReplyLost || kind == cloudfake.LandsLate
 				want := operatorv1.FindResponse_OUTCOME_UNDETERMINED
 				if lands {
 					want = operatorv1.FindResponse_OUTCOME_FOUND
 				}
-				require.Eventually(t, func() bool { return h.findKey(s.Key).Outcome == want }, hang, 20*time.Millisecond, "%s", kind)
+				require.Eventually(t, func() bool { return h.FindKey(s.Key).Outcome == want }, cloudtest.Hang, 20*time.Millisecond, "%s", kind)
 			}
 		})
 	}
@@ -132,48 +133,48 @@ func TestRefusals(t *testing.T) {
 func TestMarkerDecides(t *testing.T) {
 	h := newHarness(t, true)
 	absent := operatorv1.FindResponse_OUTCOME_ABSENT
-	assert.Equal(t, absent, h.findKey(keyOf("never", 1)).Outcome, "certain: there is no marker")
-	assert.Equal(t, absent, h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: "never"}}).Outcome)
+	assert.Equal(t, absent, h.FindKey(cloudtest.KeyOf("never", 1)).Outcome, "certain: there is no marker")
+	assert.Equal(t, absent, h.Find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: "never"}}).Outcome)
 
-	h.life(cloudfake.Life{ListedAfterMS: 600_000})
-	s := h.step("late list", "true")
-	h.accepted(s)
-	byKey := h.findKey(s.Key)
+	h.Life(cloudfake.Life{ListedAfterMS: 600_000})
+	s := h.Step("late list", "true")
+	h.Accepted(s)
+	byKey := h.FindKey(s.Key)
 	require.Len(t, byKey.Jobs, 1)
 	assert.Equal(t, s.RunId, byKey.Jobs[0].RunId)
-	assert.Equal(t, strings.Repeat("0a", 32), byKey.Jobs[0].RequestDigest)
-	require.Len(t, h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}}).Jobs, 1)
+	assert.Equal(t, cloudtest.Digest(), byKey.Jobs[0].RequestDigest)
+	require.Len(t, h.Find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_RunToken{RunToken: s.RunToken}}).Jobs, 1)
 
 	// The process died between marker and answer, and the list is late.
-	h.life(cloudfake.Life{ListedAfterMS: 600_000})
-	h.rule("CreateCustomJob", 1, cloudfake.Fault{Kind: cloudfake.ReplyLost})
-	lost := h.step("lost", "true")
-	require.NotNil(t, h.submit(lost).GetUncertain())
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_UNDETERMINED, h.findKey(lost.Key).Outcome)
-	require.NotNil(t, h.submit(lost).GetUncertain(), "somebody may have made it")
-	h.jobOf(lost.Key)
+	h.Life(cloudfake.Life{ListedAfterMS: 600_000})
+	h.Rule("CreateCustomJob", 1, cloudfake.Fault{Kind: cloudfake.ReplyLost})
+	lost := h.Step("lost", "true")
+	require.NotNil(t, h.Submit(lost).GetUncertain())
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_UNDETERMINED, h.FindKey(lost.Key).Outcome)
+	require.NotNil(t, h.Submit(lost).GetUncertain(), "somebody may have made it")
+	h.JobOf(lost.Key)
 
 	// Another request under the key.
-	r, err := h.client.Submit(h.ctx(), &operatorv1.SubmitRequest{Target: h.target, Step: s, RequestDigest: strings.Repeat("0b", 32)})
+	r, err := h.Plugin.Submit(h.Ctx(), &operatorv1.SubmitRequest{Target: h.Target, Step: s, RequestDigest: strings.Repeat("0b", 32)})
 	require.NoError(t, err)
 	require.NotNil(t, r.GetRejected(), "%v", r)
 	assert.Equal(t, operatorv1.Class_CLASS_CONFIG, r.Diagnostics[0].Class)
 	// The same request: the marker leads to the job although no list shows it.
-	again := h.submit(s)
+	again := h.Submit(s)
 	require.NotNil(t, again.GetAccepted(), "%v", again)
 	assert.True(t, again.GetAccepted().Existing)
-	h.jobOf(s.Key)
+	h.JobOf(s.Key)
 }
 
 // TestManyHostsOneKey: of many that submit one key at the same time one creates
 // the job.
 func TestManyHostsOneKey(t *testing.T) {
 	h := newHarness(t, true)
-	s := h.step("race", "true")
+	s := h.Step("race", "true")
 	outcomes := make(chan *operatorv1.SubmitResponse, 20)
 	for range cap(outcomes) {
 		go func() {
-			r, err := h.client.Submit(h.ctx(), &operatorv1.SubmitRequest{Target: h.target, Step: s, RequestDigest: strings.Repeat("0a", 32)})
+			r, err := h.Plugin.Submit(h.Ctx(), &operatorv1.SubmitRequest{Target: h.Target, Step: s, RequestDigest: cloudtest.Digest()})
 			if err != nil {
 				r = nil
 			}
@@ -190,32 +191,32 @@ func TestManyHostsOneKey(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, created)
-	h.jobOf(s.Key)
+	h.JobOf(s.Key)
 }
 
 // TestCredentials: a token that ends during a run is renewed; a login that is
 // refused is "could not ask" and never a verdict.
 func TestCredentials(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	require.NoError(t, c.Set(t.Context(), "token_seconds", "2"))
 	h := newHarnessOf(t, c, c.operator(false))
-	s := h.step("renewed", "sleep 5")
-	end, seen := h.watch(s.Key, h.accepted(s))
+	s := h.Step("renewed", "sleep 5")
+	end, seen := h.Watch(s.Key, h.Accepted(s))
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase)
 	for _, e := range seen {
 		assert.Nil(t, e.GetReachability().GetCouldNotAsk(), "no token was used behind its end")
 	}
-	calls, err := h.Calls(h.ctx())
+	calls, err := h.Calls(h.Ctx())
 	require.NoError(t, err)
 	assert.Greater(t, calls["Token"], 2)
 
 	require.NoError(t, c.Set(t.Context(), "token_seconds", "3600"))
-	s = h.step("revoked", "sleep 3")
-	handle := h.accepted(s)
-	h.rule("Token", 0, cloudfake.Fault{Kind: cloudfake.Expired})
+	s = h.Step("revoked", "sleep 3")
+	handle := h.Accepted(s)
+	h.Rule("Token", 0, cloudfake.Fault{Kind: cloudfake.Expired})
 	require.NoError(t, c.Set(t.Context(), "revoke", ""))
 	time.AfterFunc(time.Second, func() { _ = c.Clear(t.Context()) })
-	end, seen = h.watch(s.Key, handle)
+	end, seen = h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase)
 	auth := false
 	for _, e := range seen {
@@ -227,16 +228,16 @@ func TestCredentials(t *testing.T) {
 // TestDefaultCredentials: the variable of all Google libraries, and gcloud's own
 // file in the home of the fixed environment.
 func TestDefaultCredentials(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	operator := c.operator(false)
 	delete(operator, "service_account_path")
 	delete(operator, "project")
 	login := func(name string) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarnessOf(t, c, operator)
-			assert.Equal(t, "gcp:"+fake.Project+":europe-west1", h.target.Scope.Id)
-			s := h.step("default "+name, "true")
-			end, _ := h.watch(s.Key, h.accepted(s))
+			assert.Equal(t, "gcp:"+fake.Project+":europe-west1", h.Target.Scope.Id)
+			s := h.Step("default "+name, "true")
+			end, _ := h.Watch(s.Key, h.Accepted(s))
 			assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase)
 		})
 	}
@@ -262,12 +263,12 @@ exec curl -s --data-urlencode grant_type=refresh_token --data-urlencode refresh_
 
 // TestImpersonation: jobs are made as another account.
 func TestImpersonation(t *testing.T) {
-	c := newCloud(t)
+	c := newBackend(t)
 	operator := c.operator(false)
 	operator["impersonate_service_account"] = "trainer@" + fake.Project + ".iam.gserviceaccount.com"
 	h := newHarnessOf(t, c, operator)
-	h.accepted(h.step("impersonated", "true"))
-	calls, err := h.Calls(h.ctx())
+	h.Accepted(h.Step("impersonated", "true"))
+	calls, err := h.Calls(h.Ctx())
 	require.NoError(t, err)
 	assert.Equal(t, 1, calls["GenerateAccessToken"])
 }
@@ -275,12 +276,12 @@ func TestImpersonation(t *testing.T) {
 // TestNodes: every node knows its rank, and its log is a source of its own.
 func TestNodes(t *testing.T) {
 	h := newHarness(t, false)
-	s := h.step("nodes", `echo "node $STEPHOST_RANK of $STEPHOST_WORLD_SIZE"; env | grep -c CLUSTER_SPEC >&2; [ "$STEPHOST_RANK" = 0 ] && sleep 1; true`)
+	s := h.Step("nodes", `echo "node $STEPHOST_RANK of $STEPHOST_WORLD_SIZE"; env | grep -c CLUSTER_SPEC >&2; [ "$STEPHOST_RANK" = 0 ] && sleep 1; true`)
 	s.Resources = &operatorv1.Resources{Nodes: 3}
-	handle := h.accepted(s)
-	end, _ := h.watch(s.Key, handle)
+	handle := h.Accepted(s)
+	end, _ := h.Watch(s.Key, handle)
 	require.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
-	got, _ := h.logs(s.Key, handle, nil)
+	got, _ := h.Logs(s.Key, handle, nil)
 	for node := range 3 {
 		source := fmt.Sprintf("1/0/%d//stdout", node)
 		require.Contains(t, got, source)
@@ -292,9 +293,9 @@ func TestNodes(t *testing.T) {
 // nowhere with the record.
 func TestOutputsAndCleanup(t *testing.T) {
 	h := newHarness(t, true)
-	s := h.step("outputs", `mkdir -p $STEPHOST_OUTPUT_DIR/deep; printf 12345 > $STEPHOST_OUTPUT_DIR/deep/model.bin; echo $STEPHOST_OUTPUT_URI`)
-	handle := h.accepted(s)
-	end, _ := h.watch(s.Key, handle)
+	s := h.Step("outputs", `mkdir -p $STEPHOST_OUTPUT_DIR/deep; printf 12345 > $STEPHOST_OUTPUT_DIR/deep/model.bin; echo $STEPHOST_OUTPUT_URI`)
+	handle := h.Accepted(s)
+	end, _ := h.Watch(s.Key, handle)
 	require.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 	require.Len(t, end.Outputs, 1)
 	assert.Equal(t, "deep/model.bin", end.Outputs[0].Name)
@@ -302,7 +303,7 @@ func TestOutputsAndCleanup(t *testing.T) {
 	assert.EqualValues(t, 5, end.Outputs[0].Bytes)
 	marker := filepath.Join(h.Dir, "gcs", fake.Bucket, "stephost", "keys", s.Key)
 	clean := func(what operatorv1.CleanupRequest_What) {
-		r, err := h.client.Cleanup(h.ctx(), &operatorv1.CleanupRequest{Target: h.target, Handle: handle, Key: s.Key, What: what})
+		r, err := h.Plugin.Cleanup(h.Ctx(), &operatorv1.CleanupRequest{Target: h.Target, Handle: handle, Key: s.Key, What: what})
 		require.NoError(t, err)
 		require.Empty(t, r.Diagnostics)
 		require.Nil(t, r.CouldNotAsk, "%v", r)
@@ -314,25 +315,25 @@ func TestOutputsAndCleanup(t *testing.T) {
 		assert.NoFileExists(t, marker)
 	}
 	assert.FileExists(t, filepath.Join(h.Dir, "gcs", fake.Bucket, "stephost", "outputs", s.Key, "deep", "model.bin"), "outputs are the person's")
-	end, _ = h.watch(s.Key, handle)
+	end, _ = h.Watch(s.Key, handle)
 	assert.Equal(t, operatorv1.Phase_PHASE_LOST, end.Phase)
-	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.findKey(s.Key).Outcome)
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.FindKey(s.Key).Outcome)
 }
 
 // TestCancelThatNeverEnds is not confirmed, and one that takes long is confirmed
 // when it is true.
 func TestCancelThatNeverEnds(t *testing.T) {
 	h := newHarness(t, false)
-	h.life(cloudfake.Life{CancelNever: true})
-	s := h.step("never", "sleep 60")
-	handle := h.accepted(s)
-	require.Eventually(t, func() bool { return h.jobOf(s.Key).Starts == 1 }, hang, 10*time.Millisecond)
+	h.Life(cloudfake.Life{CancelNever: true})
+	s := h.Step("never", "sleep 60")
+	handle := h.Accepted(s)
+	require.Eventually(t, func() bool { return h.JobOf(s.Key).Starts == 1 }, cloudtest.Hang, 10*time.Millisecond)
 	for range 2 {
-		r, err := h.client.Cancel(h.ctx(), &operatorv1.CancelRequest{Target: h.target, Handle: handle, Key: s.Key})
+		r, err := h.Plugin.Cancel(h.Ctx(), &operatorv1.CancelRequest{Target: h.Target, Handle: handle, Key: s.Key})
 		require.NoError(t, err)
 		require.NotNil(t, r.GetAccepted(), "%v", r)
 	}
-	stream, err := h.client.Watch(h.ctx(), &operatorv1.WatchRequest{Target: h.target, Handle: handle, Key: s.Key, HeartbeatInterval: durationpb.New(100 * time.Millisecond)})
+	stream, err := h.Plugin.Watch(h.Ctx(), &operatorv1.WatchRequest{Target: h.Target, Handle: handle, Key: s.Key, HeartbeatInterval: durationpb.New(100 * time.Millisecond)})
 	require.NoError(t, err)
 	beats := 0
 	for beats < 5 {
@@ -343,5 +344,5 @@ func TestCancelThatNeverEnds(t *testing.T) {
 			beats++
 		}
 	}
-	assert.Equal(t, "JOB_STATE_CANCELLING", h.jobOf(s.Key).State)
+	assert.Equal(t, "JOB_STATE_CANCELLING", h.JobOf(s.Key).State)
 }

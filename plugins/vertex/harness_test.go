@@ -1,73 +1,83 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"io"
-	"maps"
-	"net"
-	"strings"
+	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
-	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/stephost/stephost/plugins/vertex/internal/fake"
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
-	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 )
+
+const (
+	// region is where the fake's jobs are.
+	region = "europe-west1"
+	// image is any: the fake pulls none.
+	image = "registry.example/step@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	// mostClients is more than the cache of a flavor makes in one test.
+	mostClients = 1000
+)
+
+// backend is a fake with a key file to sign in with.
+type backend struct {
+	*cloudfake.Fake
+	key string
+}
+
+func newBackend(t testing.TB) *backend {
+	c := &backend{Fake: programs.Start(t), key: filepath.Join(t.TempDir(), "key.json")}
+	require.NoError(t, fake.WriteServiceAccount(c.key, c.URL))
+	return c
+}
+
+// operator are the operator's attributes for the fake.
+func (c *backend) operator(bucket bool) map[string]any {
+	o := map[string]any{
+		"project": fake.Project, "region": region, "service_account_path": c.key,
+		"endpoints": fake.Endpoints(c.Endpoints["grpc"], c.URL), "max_calls_per_minute": 6000, "max_log_calls_per_minute": 60000,
+	}
+	if bucket {
+		o["bucket_name"] = fake.Bucket
+	}
+	return o
+}
 
 // harness is the flavor behind its real contract, and the fake behind the
 // flavor.
 type harness struct {
-	*cloud
-	t      testing.TB
-	client operatorv1.StepOperatorClient
-	target *operatorv1.Target
+	*backend
+	*cloudtest.Harness
 }
 
 func newHarness(t testing.TB, bucket bool) *harness {
-	c := newCloud(t)
+	c := newBackend(t)
 	return newHarnessOf(t, c, c.operator(bucket))
 }
 
-func newHarnessOf(t testing.TB, c *cloud, operator map[string]any) *harness {
+func newHarnessOf(t testing.TB, c *backend, operator map[string]any) *harness {
+	return &harness{c, cloudtest.New(t, flavor(), c.Fake, operator)}
+}
+
+func flavor() cloudtest.Flavor {
+	return cloudtest.Flavor{Manifest: manifest, Config: emptyConfig, Settings: emptySettings, Image: image, New: flavorAndClients}
+}
+
+// flavorAndClients closes the clients that the flavor made: a connection of gRPC
+// has goroutines.
+func flavorAndClients() (pluginsdk.Implementation, func()) {
 	v := newVertex()
-	clients := make(chan *gcp.Client, 1000)
+	clients := make(chan *gcp.Client, mostClients)
 	v.made = func(c *gcp.Client) { clients <- c }
-	server, err := pluginsdk.NewServer(manifest, pluginsdk.RemoteOf(v))
-	require.NoError(t, err)
-	listener := bufconn.Listen(1 << 20)
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(16<<20), grpc.MaxSendMsgSize(16<<20))
-	server.Register(g)
-	go func() { _ = g.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///vertex",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20)))
-	require.NoError(t, err)
-	h := &harness{cloud: c, t: t, client: operatorv1.NewStepOperatorClient(conn)}
-	t.Cleanup(func() {
-		conn.Close()
-		g.Stop()
-		server.Close()
+	return pluginsdk.RemoteOf(v), func() {
 		close(clients)
 		for client := range clients {
 			client.Close()
 		}
-		c.Fake.Client.Close()
-	})
-	h.target = h.targetOf(operator)
-	scope, err := h.client.Scope(h.ctx(), &operatorv1.ScopeRequest{Target: h.target})
-	require.NoError(t, err)
-	require.NotEmpty(t, scope.GetScope().GetId(), "%v", scope)
-	h.target.Scope = scope.GetScope()
-	return h
+	}
 }
 
 // emptyConfig holds every config attribute without a value, emptySettings every
@@ -83,115 +93,4 @@ func emptySettings() map[string]any {
 		"boot_disk_size_gb": nil, "boot_disk_type": nil, "service_account": nil, "persistent_resource_id": nil, "scheduling_strategy": nil,
 		"max_wait_duration": nil, "reservation_affinity": nil, "nfs_mounts": []any{}, "tensorboard": nil, "experiment": nil, "experiment_run": nil,
 		"enable_web_access": false, "enable_dashboard_access": false, "job_labels": map[string]any{}, "additional_training_job_args": nil}
-}
-
-func values(t testing.TB, all, given map[string]any) *operatorv1.Values {
-	maps.Copy(all, given)
-	text, err := json.Marshal(all)
-	require.NoError(t, err)
-	return &operatorv1.Values{Json: text}
-}
-
-func (h *harness) targetOf(operator map[string]any) *operatorv1.Target {
-	about, err := h.client.GetMetadata(h.ctx(), &operatorv1.GetMetadataRequest{})
-	require.NoError(h.t, err)
-	return &operatorv1.Target{Operator: "gpu", FlavorVersion: about.Version, ManifestDigest: about.ManifestDigest, Config: values(h.t, emptyConfig(), operator)}
-}
-
-func (h *harness) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), hang)
-	h.t.Cleanup(cancel)
-	return ctx
-}
-
-// step is a step that runs a script in an image with the shim.
-func (h *harness) step(token, script string) *operatorv1.Step {
-	return &operatorv1.Step{
-		RunId: "RUN-" + token, RunToken: token, Attempt: 1, Key: keyOf(token, 1), Pipeline: "digits", PipelineRun: "Nightly 7", Name: "train",
-		Argv: []string{"sh", "-c", script}, Settings: values(h.t, emptySettings(), nil), AllowVisibleSecrets: true,
-		Environment: &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: "r.example/step@sha256:0", Shim: true}}},
-	}
-}
-
-func keyOf(token string, attempt int) string {
-	return tokenLabel(strings.Repeat("k", attempt) + token)[:26]
-}
-
-func (h *harness) submit(s *operatorv1.Step) *operatorv1.SubmitResponse {
-	r, err := h.client.Submit(h.ctx(), &operatorv1.SubmitRequest{Target: h.target, Step: s, RequestDigest: strings.Repeat("0a", 32)})
-	require.NoError(h.t, err)
-	return r
-}
-
-func (h *harness) accepted(s *operatorv1.Step) *operatorv1.Handle {
-	h.t.Helper()
-	r := h.submit(s)
-	require.NotNil(h.t, r.GetAccepted(), "%v", r)
-	return r.GetAccepted().GetHandle()
-}
-
-func (h *harness) find(r *operatorv1.FindRequest) *operatorv1.FindResponse {
-	r.Target = h.target
-	got, err := h.client.Find(h.ctx(), r)
-	require.NoError(h.t, err)
-	return got
-}
-
-func (h *harness) findKey(key string) *operatorv1.FindResponse {
-	return h.find(&operatorv1.FindRequest{By: &operatorv1.FindRequest_Key{Key: key}})
-}
-
-// watch returns the terminal event and what came before it.
-func (h *harness) watch(key string, handle *operatorv1.Handle) (*operatorv1.Terminal, []*operatorv1.WatchResponse) {
-	h.t.Helper()
-	stream, err := h.client.Watch(h.ctx(), &operatorv1.WatchRequest{Target: h.target, Handle: handle, Key: key, HeartbeatInterval: durationpb.New(time.Second)})
-	require.NoError(h.t, err)
-	var seen []*operatorv1.WatchResponse
-	for {
-		e, err := stream.Recv()
-		require.NoError(h.t, err)
-		if end := e.GetTerminal(); end != nil {
-			return end, seen
-		}
-		seen = append(seen, e)
-	}
-}
-
-// logs returns the log by stream and source.
-func (h *harness) logs(key string, handle *operatorv1.Handle, cursors map[string]string) (streams map[string]*bytes.Buffer, last map[string]string) {
-	h.t.Helper()
-	stream, err := h.client.Logs(h.ctx(), &operatorv1.LogsRequest{Target: h.target, Handle: handle, Key: key, Follow: true, Cursors: cursors})
-	require.NoError(h.t, err)
-	streams, last = map[string]*bytes.Buffer{}, map[string]string{}
-	for {
-		m, err := stream.Recv()
-		if err == io.EOF {
-			return streams, last
-		}
-		require.NoError(h.t, err)
-		for _, e := range m.GetEntries() {
-			if streams[m.Source.Name] == nil {
-				streams[m.Source.Name] = &bytes.Buffer{}
-			}
-			streams[m.Source.Name].Write(e.Data)
-			last[m.Source.Name] = e.Cursor
-		}
-	}
-}
-
-// jobOf is the one job of a key at the fake.
-func (h *harness) jobOf(key string) cloudfake.Job {
-	h.t.Helper()
-	jobs, err := h.ByKey(h.ctx(), key)
-	require.NoError(h.t, err)
-	require.Len(h.t, jobs, 1)
-	return jobs[0]
-}
-
-func (h *harness) rule(op string, times int, f cloudfake.Fault) {
-	require.NoError(h.t, h.Add(h.ctx(), cloudfake.Rule{Op: op, Times: times, Fault: f}))
-}
-
-func (h *harness) life(l cloudfake.Life) {
-	require.NoError(h.t, h.AddLife(h.ctx(), cloudfake.LifeRule{Times: 1, Life: l}))
 }

@@ -86,7 +86,7 @@ func TestDigits(t *testing.T) {
 func installShim(t *testing.T) {
 	dir := filepath.Join(filepath.Dir(filepath.Dir(torture.Stephost())), "libexec", "stephost", "shim")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	data, err := os.ReadFile(shim)
+	data, err := os.ReadFile(programs.Shim)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "stephost-init-linux-amd64"), data, 0o755))
 }

@@ -8,26 +8,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/plugins/vertex/internal/fake"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 	"github.com/stephost/stephost/test/torture"
 )
 
-// asFake makes the test's own binary a fake; its value is the shim.
-const asFake = "VERTEX_TEST_FAKE"
-
-// shim is the real shim, which the fake starts in the place of /.stephost/init.
-// TestMain builds it before any test runs.
-var shim string
+// programs are the fake and what stands for the shim of an image.
+var programs cloudtest.Programs
 
 func TestMain(m *testing.M) {
-	if program, is := os.LookupEnv(asFake); is {
-		cloudfake.Main(fake.Open(program))
-		return
-	}
 	code, err := testMain(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -42,11 +34,7 @@ func testMain(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	root, err := torture.Root()
-	if err != nil {
-		return 1, err
-	}
-	if shim, err = cloudfake.Build(context.Background(), root, "./cmd/stephost-init", "stephost-init"); err != nil {
+	if programs, err = cloudtest.Build(context.Background(), "vertex"); err != nil {
 		return 1, err
 	}
 	if err := torture.ShortSettle(dir, "plugins/vertex"); err != nil {
@@ -58,14 +46,7 @@ func testMain(m *testing.M) (code int, err error) {
 // startFake starts a fake for one test and returns it with the flags of an
 // operator on it.
 func startFake(t *testing.T, bucket bool) (f *cloudfake.Fake, flags []string) {
-	t.Setenv(asFake, shim)
-	return beginFake(t, bucket)
-}
-
-func beginFake(t *testing.T, bucket bool) (f *cloudfake.Fake, flags []string) {
-	f, err := cloudfake.Start(context.Background(), os.Args[0], t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, f.Stop()) })
+	f = programs.Start(t)
 	key := filepath.Join(t.TempDir(), "key.json")
 	require.NoError(t, fake.WriteServiceAccount(key, f.URL))
 	var at []string

@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"context"
-	"os"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/test/cloudfake"
@@ -22,7 +20,7 @@ func tortured(bucket bool) torture.Flavor {
 		Name: "vertex", Idempotency: torture.Search,
 		Launch: []string{"--image", "r.example/step@sha256:0000000000000000000000000000000000000000000000000000000000000000"},
 		Setup: func(t *testing.T, w *torture.World) {
-			f, flags := beginFake(t, bucket)
+			f, flags := startFake(t, bucket)
 			w.BackendPID = f.PID()
 			require.NoError(t, f.AddLife(context.Background(), cloudfake.LifeRule{Life: cloudfake.Life{LogsLateMS: 200, LogsShuffled: true}}))
 			<-free
@@ -46,7 +44,5 @@ func tortured(bucket bool) torture.Flavor {
 // TestTorture: host and plugin die at every boundary and at random. At most one
 // job per attempt; each run is found, or `unknown`.
 func TestTorture(t *testing.T) {
-	require.NoError(t, os.Setenv(asFake, shim))
-	t.Cleanup(func() { assert.NoError(t, os.Unsetenv(asFake)) })
 	torture.Run(t, tortured(true))
 }

@@ -26,7 +26,7 @@
 //	the same in command and args                                      assumption (containers run on Kubernetes)
 //	more than 100 variables are refused                               aiplatform.v1 ContainerSpec.env
 //	buckets are directories below /gcs                                docs: Cloud Storage as a mounted file system
-//	error texts of failed jobs                                        public reports, see classify.go of the flavor
+//	error texts of failed jobs                                        public reports, see judge.go of the flavor
 //	a limit of time: FAILED with DEADLINE_EXCEEDED                    assumption
 //	Spot: FAILED with STOCKOUT                                        docs: use Spot VMs; code and wording are assumptions
 //	throttled: RESOURCE_EXHAUSTED with ErrorInfo and RetryInfo        google.rpc error model
