@@ -32,6 +32,8 @@ const (
 	LandsLate Kind = "lands_late"
 	// Slow: carried out, answered DelayMS later.
 	Slow Kind = "slow"
+	// Cut: carried out, and the connection is closed behind Bytes of the answer.
+	Cut Kind = "cut"
 )
 
 // Fault is what befalls a call.
@@ -39,6 +41,7 @@ type Fault struct {
 	Kind         Kind   `json:"kind"`
 	DelayMS      int    `json:"delay_ms,omitempty"`
 	RetryAfterMS int    `json:"retry_after_ms,omitempty"`
+	Bytes        int64  `json:"bytes,omitempty"`
 	Message      string `json:"message,omitempty"`
 }
 

@@ -41,9 +41,27 @@ func (p *Plan) Serve(w http.ResponseWriter, r *http.Request, body []byte, op str
 	case Slow:
 		next(w, r)
 		pause(r.Context(), ms(f.DelayMS))
+	case Cut:
+		next(&cut{ResponseWriter: w, left: f.Bytes}, r)
 	default:
 		refuse(w, *f)
 	}
+}
+
+// cut closes the connection behind so many bytes of the answer.
+type cut struct {
+	http.ResponseWriter
+	left int64
+}
+
+func (c *cut) Write(b []byte) (int, error) {
+	if int64(len(b)) <= c.left {
+		c.left -= int64(len(b))
+		return c.ResponseWriter.Write(b)
+	}
+	_, _ = c.ResponseWriter.Write(b[:c.left])
+	_ = http.NewResponseController(c.ResponseWriter).Flush() // what was sent arrives
+	panic(http.ErrAbortHandler)
 }
 
 // pause waits; the answer is small enough to stay in the server's buffer until
