@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 15512 sha256:1fb797f37071b7e376a0e1c81d41210491d656f9890f812031451994ba607cd6
+#!stephost flavor manifest v1 15513 sha256:f4f7132229c794e55a8c357fa672519dbadf43c79a66b269765d80961accadac
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -25,7 +25,7 @@ flavor "spark" {
   submission {
     idempotency = "key"
     key_lives   = "while_exists"
-    settle      = "0s"
+    settle      = "60s"
     keeps       = "168h"
   }
 

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/plugins/spark/internal/standalone"
+	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
+	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
+)
+
+// api answers as told, and counts creations. What a real master says is seen in
+// e2e; this one is for what a real one cannot be made to do.
+type api struct {
+	*httptest.Server
+	created atomic.Int32
+}
+
+func newAPI(t *testing.T, answer func(w http.ResponseWriter, request standalone.Request)) *api {
+	a := &api{}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/submissions/create" {
+			http.NotFound(w, r)
+			return
+		}
+		a.created.Add(1)
+		var request standalone.Request
+		data, _ := io.ReadAll(r.Body)
+		_ = json.Unmarshal(data, &request)
+		answer(w, request)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func clusterStep(h *harness) *operatorv1.Step {
+	work := filepath.Join(h.dir, "work")
+	require.NoError(h.t, os.MkdirAll(work, 0o755))
+	s := h.step(map[string]any{"deploy_mode": "cluster"}, "train.py", "a\rb", "ü")
+	s.Environment.GetDirectory().Venv = ""
+	return s
+}
+
+// TestLostAnswer: one request in the life of a key; nobody can know what became of
+// it, and nobody sends again.
+func TestLostAnswer(t *testing.T) {
+	h := newHarness(t)
+	a := newAPI(t, func(w http.ResponseWriter, _ standalone.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	})
+	target := h.target(map[string]any{"master": "spark://m:7077", "rest_url": a.URL, "shared_dir": filepath.Join(h.dir, "shared")})
+	s := clusterStep(h)
+	require.NotNil(t, h.submit(target, s).GetUncertain())
+	for range 2 {
+		require.Equal(t, operatorv1.FindResponse_OUTCOME_UNDETERMINED, h.find(target).Outcome)
+		require.NotNil(t, h.submit(target, s).GetUncertain())
+	}
+	assert.EqualValues(t, 1, a.created.Load())
+}
+
+// TestRefusedByTheMaster: an answer that says no leaves nothing behind.
+func TestRefusedByTheMaster(t *testing.T) {
+	h := newHarness(t)
+	a := newAPI(t, func(w http.ResponseWriter, _ standalone.Request) {
+		_, _ = io.WriteString(w, `{"action":"CreateSubmissionResponse","success":false,"message":"no drivers today"}`)
+	})
+	target := h.target(map[string]any{"master": "spark://m:7077", "rest_url": a.URL, "shared_dir": filepath.Join(h.dir, "shared")})
+	r := h.submit(target, clusterStep(h))
+	require.NotNil(t, r.GetRejected(), "%v", r)
+	assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, "no drivers today")
+	assert.Equal(t, operatorv1.FindResponse_OUTCOME_ABSENT, h.find(target).Outcome)
+}
+
+// TestNotSent: a master that nobody reaches was not asked; the same request goes
+// later.
+func TestNotSent(t *testing.T) {
+	h := newHarness(t)
+	a := newAPI(t, func(w http.ResponseWriter, r standalone.Request) {
+		assert.Equal(t, "hunter2", r.EnvironmentOf["TOKEN"])
+		_, _ = io.WriteString(w, `{"action":"CreateSubmissionResponse","success":true,"submissionId":"driver-1"}`)
+	})
+	s := clusterStep(h)
+	s.Secrets, s.AllowVisibleSecrets = map[string]*operatorv1.Secret{"TOKEN": {Value: "hunter2"}}, true
+	dead := h.target(map[string]any{"master": "spark://m:7077", "rest_url": "http://127.0.0.1:1", "shared_dir": filepath.Join(h.dir, "shared")})
+	require.NotNil(t, h.submit(dead, s).GetNotSent())
+	target := h.target(map[string]any{"master": "spark://m:7077", "rest_url": a.URL, "shared_dir": filepath.Join(h.dir, "shared")})
+	first, second := h.submit(target, s).GetAccepted(), h.submit(target, s).GetAccepted()
+	require.NotNil(t, first)
+	assert.Equal(t, "driver-1", first.NativeName)
+	assert.False(t, first.Existing)
+	assert.True(t, second.GetExisting())
+	assert.EqualValues(t, 1, a.created.Load())
+	found := h.find(target)
+	require.Len(t, found.Jobs, 1)
+	assert.Equal(t, "driver-1", found.Jobs[0].NativeName)
+}
+
+func TestJudge(t *testing.T) {
+	for state, want := range map[string]struct {
+		phase pluginsdk.Phase
+		exit  string
+		class string
+	}{
+		"SUBMITTED": {phase: pluginsdk.Queued}, "RUNNING": {phase: pluginsdk.Running}, "RELAUNCHING": {phase: pluginsdk.Provisioning},
+		"UNKNOWN": {phase: pluginsdk.Running}, "A NEW ONE": {},
+		"FINISHED": {exit: jobdir.Succeeded}, "FAILED": {exit: jobdir.Failed, class: jobdir.ClassUser}, "ERROR": {exit: jobdir.Failed, class: jobdir.ClassSystem},
+		"KILLED": {exit: jobdir.Cancelled, class: jobdir.ClassCancelled}, "": {exit: jobdir.Lost, class: jobdir.ClassLost},
+	} {
+		status, exit := judge(standalone.Driver{State: state}, false)
+		if want.exit == "" {
+			require.Nil(t, exit, state)
+			assert.Equal(t, want.phase, status.Phase, state)
+			continue
+		}
+		require.NotNil(t, exit, state)
+		assert.Equal(t, want.exit, exit.Phase, state)
+		assert.Equal(t, want.class, exit.Class, state)
+	}
+}
