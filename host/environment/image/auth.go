@@ -32,16 +32,25 @@ type credentialSource struct {
 	get  func(context.Context) (authn.Authenticator, error)
 }
 
-// sources are tried in this order. Nobody's credentials come last for pushing, for
-// a registry on a laptop takes them; a registry that does not says so by 401.
+// sources are tried in this order. Nobody's credentials come last, for a registry
+// on a laptop takes them, and one that does not says so by 401. Where the registry
+// asks nobody for credentials they come before the plugin, which takes as long to
+// start as the rest of a build that changes nothing.
 func (c *connector) sources(repo name.Repository, push bool) []credentialSource {
-	return []credentialSource{
+	list := []credentialSource{
 		{"the Docker config", func(ctx context.Context) (authn.Authenticator, error) { return dockerConfig(ctx, repo) }},
 		{usernameEnv, func(context.Context) (authn.Authenticator, error) { return c.fromEnvironment(repo), nil }},
 		{"the operator's plugin", func(ctx context.Context) (authn.Authenticator, error) { return c.fromPlugin(ctx, repo, push) }},
-		{"no credentials", func(context.Context) (authn.Authenticator, error) { return authn.Anonymous, nil }},
+		{nobody, func(context.Context) (authn.Authenticator, error) { return authn.Anonymous, nil }},
 	}
+	if c.anonymous(repo.RegistryStr()) {
+		list[2], list[3] = list[3], list[2]
+	}
+	return list
 }
+
+// nobody names the source that has no credentials.
+const nobody = "no credentials"
 
 // dockerConfig asks Docker's config, its helpers, or Podman's file. A helper knows
 // nothing of contexts: it is left behind when it hangs.

@@ -71,7 +71,7 @@ func resolveBase(ctx context.Context, c *connector, cache *cache, text, platform
 	}
 	ref, err := c.reference(text)
 	if err != nil {
-		return nil, config(fmt.Sprintf("%q is no name of an image", text), `write for example base_image = "python:3.11-slim"`)
+		return nil, noName(text)
 	}
 	b := &base{ref: ref, platform: p, c: c, cache: cache}
 	digest := ref.Identifier()
@@ -108,6 +108,10 @@ func resolveBase(ctx context.Context, c *connector, cache *cache, text, platform
 	return b, nil
 }
 
+func noName(text string) error {
+	return config(fmt.Sprintf("%q is no name of an image", text), `write for example base_image = "python:3.11-slim"`)
+}
+
 // find asks what the tag names.
 func (b *base) find(ctx context.Context) (d *v1.Descriptor, err error) {
 	_, err = b.session(ctx, func(ctx context.Context, s *session) error {
@@ -133,7 +137,7 @@ func (b *base) session(ctx context.Context, probe func(context.Context, *session
 	if b.s != nil {
 		return b.s, b.s.c.retry(ctx, func() error { return probe(ctx, b.s) })
 	}
-	s, err := b.c.open(ctx, b.ref.Context(), false, -1, probe)
+	s, err := b.c.open(ctx, b.ref.Context(), false, nil, probe)
 	if err == nil {
 		b.s = s
 	}

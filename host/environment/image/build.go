@@ -46,6 +46,7 @@ func (r *Request) build(ctx context.Context) (*Result, error) {
 	if r.Image != "" {
 		return r.given(ctx, c)
 	}
+	c.keeps = true
 	m, err := r.make(ctx, c)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (r *Request) build(ctx context.Context) (*Result, error) {
 	if m.img == nil { // nothing is built
 		return m.res, nil
 	}
-	pushed, err := push(ctx, c, m.cache, m.repo, m.img, m.say)
+	pushed, err := push(ctx, c, m.cache, m.repo, m.img, m.ahead, m.say)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +90,7 @@ type made struct {
 	cache *cache
 	say   func(string, ...any)
 	repo  name.Repository
+	ahead *ahead
 	img   *composed
 	res   *Result
 }
@@ -106,23 +108,26 @@ func (r *Request) make(ctx context.Context, c *connector) (*made, error) {
 			return nil, err
 		}
 	}
-	b, err := resolveBase(ctx, c, m.cache, baseName, r.Platform)
+	if _, err := c.reference(baseName); err != nil {
+		return nil, noName(baseName)
+	}
+	if r.Push == "" {
+		// Nothing to add and nowhere to put it: the base is run as it is.
+		b, err := resolveBase(ctx, c, m.cache, baseName, r.Platform)
+		if err == nil {
+			m.res.Base, m.res.Platform, m.res.Reference = b.display(), b.platform.String(), b.display()
+		}
+		return m, err
+	}
+	var err error
+	if m.repo, err = c.repository(repositoryFor(r.Push)); err != nil {
+		return nil, config(fmt.Sprintf("%q is no registry", r.Push), `write for example registry = "registry.example.com/ml"`)
+	}
+	b, layers, facts, err := r.pack(ctx, c, m, baseName)
 	if err != nil {
 		return nil, err
 	}
 	m.res.Base, m.res.Platform = b.display(), b.platform.String()
-	if r.Push == "" {
-		// Nothing to add and nowhere to put it: the base is run as it is.
-		m.res.Reference = b.display()
-		return m, nil
-	}
-	if m.repo, err = c.repository(repositoryFor(r.Push)); err != nil {
-		return nil, config(fmt.Sprintf("%q is no registry", r.Push), `write for example registry = "registry.example.com/ml"`)
-	}
-	layers, facts, err := r.pack(ctx, m, b)
-	if err != nil {
-		return nil, err
-	}
 	r.checkGPU(m.res, b, facts)
 	m.img, err = compose(b, layers, r.GPU)
 	return m, err
@@ -145,16 +150,28 @@ func (r *Request) check() error {
 
 func (r *Request) needsPython() bool { return len(r.Requirements) > 0 || r.RequirementsFile != "" }
 
-// pack makes all layers, those that take long at the same time.
-func (r *Request) pack(ctx context.Context, m *made, b *base) ([]*built, *requirements.BaseFacts, error) {
+// pack finds the base and makes all layers, what takes long at the same time.
+func (r *Request) pack(ctx context.Context, c *connector, m *made, baseName string) (*base, []*built, *requirements.BaseFacts, error) {
+	platform, err := parsePlatform(r.Platform)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var b *base
 	var shim, reqs, src *built
 	var facts *requirements.BaseFacts
 	g, all := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		m.ahead = r.askAhead(all, c, m.cache, m.repo, baseName)
+		return nil
+	})
 	g.Go(func() (err error) {
-		shim, err = m.cache.shimLayer(all, r.ShimDir, b.platform.Architecture)
+		shim, err = m.cache.shimLayer(all, r.ShimDir, platform.Architecture)
 		return err
 	})
 	g.Go(func() (err error) {
+		if b, err = resolveBase(all, c, m.cache, baseName, r.Platform); err != nil {
+			return err
+		}
 		if !r.needsPython() && r.GPU == 0 {
 			return nil
 		}
@@ -177,7 +194,7 @@ func (r *Request) pack(ctx context.Context, m *made, b *base) ([]*built, *requir
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if tree != nil {
 		m.res.SourceFiles, m.res.SourceBytes = tree.Files, tree.Bytes
@@ -190,7 +207,7 @@ func (r *Request) pack(ctx context.Context, m *made, b *base) ([]*built, *requir
 			layers = append(layers, l)
 		}
 	}
-	return layers, facts, nil
+	return b, layers, facts, nil
 }
 
 // factsOf reads what the base has. Layers that will travel are kept meanwhile.

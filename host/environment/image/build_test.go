@@ -1,6 +1,9 @@
 package image
 
 import (
+	"context"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -69,13 +73,61 @@ func TestNothingChanged(t *testing.T) {
 		assert.Equal(t, Present, l.State)
 		assert.True(t, l.Cached)
 	}
-	var asked []string
+	assert.ElementsMatch(t, []string{"HEAD /v2/base/py/manifests/1", "HEAD /v2/ml/manifests/" + first.Reference[strings.Index(first.Reference, "sha256:"):]}, lines)
+}
+
+// TestQuestionsOfACodeChange: one for the base, one each for the image, the last one
+// and the new layer; then two uploads of two requests and the manifest.
+func TestQuestionsOfACodeChange(t *testing.T) {
+	w := newWorld(t)
+	w.mustBuild()
+	w.file("train.py", "print('changed')\n")
+	lines := w.s.since(func() { w.mustBuild() })
+	count := map[string]int{}
 	for _, l := range lines {
-		if l != "GET /v2/" {
-			asked = append(asked, l)
-		}
+		method, _, _ := strings.Cut(l, " ")
+		count[method]++
 	}
-	assert.Equal(t, []string{"HEAD /v2/base/py/manifests/1", "HEAD /v2/ml/manifests/" + first.Reference[strings.Index(first.Reference, "sha256:"):]}, asked)
+	assert.Equal(t, map[string]int{"HEAD": 4, "POST": 2, "PUT": 3}, count, lines)
+
+	// The image of the last build is gone from the registry, and its layers with it.
+	w.s.inner = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	w.s.put(t, "base/py:1", pythonBase(t))
+	res := w.mustBuild()
+	require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
+}
+
+// TestTheRegistryChanged: what was remembered of it is asked anew.
+func TestTheRegistryChanged(t *testing.T) {
+	w := newWorld(t)
+	w.mustBuild()
+	w.guard("ann", "secret", any1)
+	w.request.Environ = []string{usernameEnv + "=ann", passwordEnv + "=secret"}
+	w.file("train.py", "print('changed')\n")
+	w.mustBuild()
+	w.s.faults(nil)
+	w.request.Environ = []string{}
+	w.file("train.py", "print('again')\n")
+	w.mustBuild()
+
+	// The other scheme at the same address.
+	c := newConnector(&w.request)
+	defer c.close()
+	c.keeps = true
+	c.keep(w.s.host, &pingAnswer{Scheme: "https", Code: 200})
+	w.file("train.py", "print('https')\n")
+	res := w.mustBuild()
+	require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
+}
+
+// TestAnOpenRegistryNeedsNoPlugin: to start it would take longer than the build.
+func TestAnOpenRegistryNeedsNoPlugin(t *testing.T) {
+	w := newWorld(t)
+	w.request.Auth = func(context.Context, AuthRequest) (*Credentials, error) {
+		t.Error("the plugin was asked")
+		return nil, nil
+	}
+	w.mustBuild()
 }
 
 func TestOnlyTheSourceChanged(t *testing.T) {

@@ -72,16 +72,38 @@ func lengthOf(s string) string {
 
 // lock takes the lock of a name; the caller calls the result.
 func (c *cache) lock(ctx context.Context, name string) (unlock func(), err error) {
+	unlock, _, err = c.wait(ctx, name, time.Now())
+	return unlock, err
+}
+
+// wait is lock, and says whether somebody held it since a time and did what it is
+// for: see done.
+func (c *cache) wait(ctx context.Context, name string, since time.Time) (unlock func(), waited bool, err error) {
 	dir := c.path("locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	l := flock.New(filepath.Join(dir, hexOf(name)))
-	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
-		return nil, err
+	file := filepath.Join(dir, hexOf(name))
+	if fi, err := os.Stat(file); err == nil {
+		waited = fi.ModTime().After(since)
+	}
+	l := flock.New(file)
+	got, err := l.TryLock()
+	if err == nil && !got {
+		waited = true
+		_, err = l.TryLockContext(ctx, lockPoll)
+	}
+	if err != nil {
+		return nil, waited, err
 	}
 	// The file stays: removing a lock that somebody waits for breaks it.
-	return func() { _ = l.Unlock() }, nil
+	return func() { _ = l.Unlock() }, waited, nil
+}
+
+// done notes that what the lock is for was done; its holder calls it.
+func (c *cache) done(name string) {
+	now := time.Now()
+	_ = os.Chtimes(c.path("locks", hexOf(name)), now, now)
 }
 
 // readJSON reads a record; one that is missing or torn counts as none.
@@ -98,7 +120,7 @@ func (c *cache) writeJSON(path string, v any) error {
 	return c.write(path, func(w io.Writer) error { _, err := w.Write(data); return err })
 }
 
-// write puts a file in its place whole: filled beside it, synced, renamed.
+// write puts a file in its place whole: filled beside it, renamed.
 func (c *cache) write(path string, fill func(io.Writer) error) (err error) {
 	tmp, err := c.temp()
 	if err != nil {
@@ -113,7 +135,7 @@ func (c *cache) write(path string, fill func(io.Writer) error) (err error) {
 	if err = fill(tmp); err != nil {
 		return err
 	}
-	return c.place(tmp, path)
+	return c.rename(tmp, path)
 }
 
 // temp is a file in tmp/, which is swept of what killed builds left.
@@ -125,12 +147,20 @@ func (c *cache) temp() (*os.File, error) {
 	return os.CreateTemp(dir, "new-")
 }
 
-// place syncs and renames a temporary file.
+// place syncs and renames a temporary file: what nobody checks when it is read.
 func (c *cache) place(tmp *os.File, path string) error {
-	err := tmp.Chmod(0o600)
-	if err == nil {
-		err = tmp.Sync()
+	if err := tmp.Sync(); err != nil {
+		return errors.Join(err, tmp.Close())
 	}
+	return c.rename(tmp, path)
+}
+
+// rename puts a temporary file in its place. It is not synced, which a person would
+// wait for: what a power cut tears is found out. A record then is no JSON, a
+// document not what its digest says; a layer has another size, or the registry
+// refuses it by its digest, and it is packed again.
+func (c *cache) rename(tmp *os.File, path string) error {
+	err := tmp.Chmod(0o600)
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}

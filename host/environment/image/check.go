@@ -70,8 +70,8 @@ func (r *Request) checkPush(ctx context.Context, c *connector) Finding {
 	if err != nil {
 		return Finding{Err: config(fmt.Sprintf("%q is no registry", r.Push), `write for example registry = "registry.example.com/ml"`)}
 	}
-	s, err := c.open(ctx, repo, true, -1, func(ctx context.Context, s *session) error {
-		place, err := s.begin(ctx, "", nil)
+	s, err := c.open(ctx, repo, true, nil, func(ctx context.Context, s *session) error {
+		place, _, err := s.begin(ctx, "", nil)
 		if err == nil {
 			s.abandon(ctx, place)
 		}

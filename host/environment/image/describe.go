@@ -171,7 +171,7 @@ func (r *Request) ask(ctx context.Context, c *connector, p *Plan, b *base, own [
 	if err != nil {
 		return config("the registry has no valid name", `write for example registry = "registry.example.com/ml"`)
 	}
-	s, err := c.open(ctx, repo, true, -1, func(ctx context.Context, s *session) error {
+	s, err := c.open(ctx, repo, true, nil, func(ctx context.Context, s *session) error {
 		_, err := s.has(ctx, b.manifest.Config.Digest.String())
 		return err
 	})

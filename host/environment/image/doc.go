@@ -13,7 +13,8 @@
 //     changes nothing reads no file of the source, compresses nothing, asks no
 //     package index and sends no layer;
 //   - a blob or record of the cache appears whole or not at all: it is written
-//     beside its place, synced and renamed, under the lock of its key;
+//     beside its place and renamed, under the lock of its key. Only what nobody can
+//     check when it is read is synced: see cache.rename;
 //   - no secret is in an image: not the step's environment, not a credential of
 //     an index or a registry. Labels hold content keys only;
 //   - plain HTTP is spoken to loopback, and to whom a person named in

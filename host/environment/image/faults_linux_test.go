@@ -43,7 +43,11 @@ func drop(after int64) http.HandlerFunc {
 	}
 }
 
-func patches(r *http.Request) bool { return r.Method == http.MethodPatch }
+// sends tells a request that carries a piece of a blob.
+func sends(r *http.Request) bool {
+	return strings.Contains(r.URL.Path, "/blobs/") && (r.Method == http.MethodPatch || r.Method == http.MethodPut && r.ContentLength > 0)
+}
+
 func method(m string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return r.Method == m }
 }
@@ -54,12 +58,12 @@ func TestFaultsPass(t *testing.T) {
 		"500 on everything":        times(2, any1, answer(500)),
 		"503 on HEAD":              times(3, method("HEAD"), answer(503)),
 		"429 with Retry-After":     times(2, any1, answer(429, "Retry-After", "0")),
-		"429 on the upload":        times(2, patches, answer(429, "Retry-After", "0")),
+		"429 on the upload":        times(2, sends, answer(429, "Retry-After", "0")),
 		"500 on the commit":        times(1, method("PUT"), answer(500)),
 		"dropped at once":          times(2, any1, drop(0)),
-		"dropped mid-blob":         times(2, patches, drop(100)),
-		"the upload is forgotten":  times(1, patches, answer(404)),
-		"another place is claimed": times(1, patches, answer(416)),
+		"dropped mid-blob":         times(2, sends, drop(100)),
+		"the upload is forgotten":  times(1, sends, answer(404)),
+		"another place is claimed": times(1, sends, answer(416)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -124,14 +128,17 @@ func TestRetriesEnd(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// resumable adds to the registry what the Debian one and most others can: it tells
-// how much of an upload has arrived, and takes the rest.
+// resumable adds to the registry what the Debian one and most others can: it takes a
+// blob in chunks, tells how much of it has arrived, and takes the rest.
 type resumable struct {
-	inner http.Handler
-	mu    sync.Mutex
-	parts map[string][]byte
-	drops int
-	from  []string // Content-Range of what went on
+	inner  http.Handler
+	mu     sync.Mutex
+	parts  map[string][]byte
+	drops  int
+	after  int      // bytes that arrive of a request that is dropped
+	refuse int      // what a chunk is answered with; 0 = it is taken
+	second bool     // only the second chunk is refused
+	from   []string // Content-Range of all chunks
 }
 
 func (s *resumable) handle(w http.ResponseWriter, r *http.Request) bool {
@@ -141,28 +148,38 @@ func (s *resumable) handle(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	have := s.parts[r.URL.Path]
-	switch r.Method {
-	case http.MethodGet:
+	cr := r.Header.Get("Content-Range")
+	switch {
+	case r.Method == http.MethodGet:
 		w.Header().Set("Range", "0-"+strconv.Itoa(max(len(have)-1, 0)))
 		w.Header().Set("Location", r.URL.Path)
 		w.WriteHeader(http.StatusNoContent)
 		return true
-	case http.MethodPatch:
-		if s.drops > 0 && r.ContentLength > 100<<10 {
-			s.drops--
-			got, _ := io.ReadAll(io.LimitReader(r.Body, 40<<10))
-			s.parts[r.URL.Path] = append(have, got...)
-			panic(http.ErrAbortHandler)
-		}
-		if cr := r.Header.Get("Content-Range"); cr != "" {
+	case r.Method == http.MethodPatch && cr != "" && s.refuse != 0 && (!s.second || len(have) > 0):
+		answer(s.refuse)(w, r)
+		return true
+	case sends(r) && s.drops > 0 && r.ContentLength > int64(s.after):
+		s.drops--
+		got, _ := io.ReadAll(io.LimitReader(r.Body, int64(s.after)))
+		s.parts[r.URL.Path] = append(have, got...)
+		panic(http.ErrAbortHandler)
+	case sends(r), r.Method == http.MethodPut && len(have) > 0:
+		if cr != "" {
 			s.from = append(s.from, cr)
 		}
 		rest, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		r.Header.Del("Content-Range")
-		r.Body = io.NopCloser(bytes.NewReader(append(have, rest...)))
+		all := append(have, rest...)
+		if r.Method == http.MethodPatch {
+			s.parts[r.URL.Path] = all
+			w.Header().Set("Location", r.URL.Path)
+			w.Header().Set("Range", "0-"+strconv.Itoa(len(all)-1))
+			w.WriteHeader(http.StatusAccepted)
+			return true
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(all)), int64(len(all))
 		s.inner.ServeHTTP(w, r)
 		return true
 	}
@@ -178,15 +195,55 @@ func noise(n int) string {
 }
 
 func TestAnUploadGoesOnWhereItBroke(t *testing.T) {
-	w := newWorld(t)
-	w.file("big.bin", noise(400<<10))
-	s := &resumable{inner: w.s.inner, parts: map[string][]byte{}, drops: 2}
-	w.s.faults(s.handle)
-	res := w.mustBuild()
-	w.s.faults(nil)
-	require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
-	require.NotEmpty(t, s.from, "the rest was sent, not all of it again")
-	assert.False(t, strings.HasPrefix(s.from[len(s.from)-1], "0-"), s.from)
+	for name, tc := range map[string]struct {
+		chunk, after, drops int
+	}{
+		"a blob that fits into one request":   {0, 40 << 10, 2},
+		"chunks, in the middle of one":        {64 << 10, 40 << 10, 3},
+		"chunks, before anything has arrived": {64 << 10, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.request.chunk = int64(tc.chunk)
+			w.file("big.bin", noise(400<<10))
+			s := &resumable{inner: w.s.inner, parts: map[string][]byte{}, drops: tc.drops, after: tc.after}
+			w.s.faults(s.handle)
+			res := w.mustBuild()
+			w.s.faults(nil)
+			require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
+			assert.Zero(t, s.drops)
+			require.NotEmpty(t, s.from, "the rest was sent, not all of it again")
+			assert.False(t, strings.HasPrefix(s.from[len(s.from)-1], "0-"), s.from)
+			if tc.chunk > 0 {
+				assert.GreaterOrEqual(t, len(s.from), 5, "fixed chunks")
+			}
+		})
+	}
+}
+
+// TestChunksRefused: a registry that takes no chunks, or no second one, gets blobs in
+// one piece, and the next build knows that.
+func TestChunksRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		code   int
+		second bool
+	}{
+		"400": {400, false}, "405": {405, false}, "416 for the second": {416, true}, "404 for the second": {404, true}, "501": {501, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.request.chunk = 64 << 10
+			w.file("big.bin", noise(400<<10))
+			s := &resumable{inner: w.s.inner, parts: map[string][]byte{}, refuse: tc.code, second: tc.second}
+			w.s.faults(s.handle)
+			res := w.mustBuild()
+			w.file("big.bin", noise(300<<10))
+			lines := strings.Join(w.s.since(func() { w.mustBuild() }), "\n")
+			w.s.faults(nil)
+			require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
+			assert.Equal(t, 1, strings.Count(lines, "PATCH"), "it is not tried again: %s", lines)
+		})
+	}
 }
 
 // TestADownloadGoesOnWhereItBroke: base layers that travel.
@@ -287,12 +344,12 @@ func child(t *testing.T, w *world, mode string) *exec.Cmd {
 
 func TestKilledWhileUploading(t *testing.T) {
 	w := newWorld(t)
-	w.file("big.bin", strings.Repeat("0123456789", 200<<10))
+	w.file("big.bin", noise(200<<10))
 	arrived := make(chan struct{})
 	release := make(chan struct{})
 	var once sync.Once
 	w.s.faults(func(rw http.ResponseWriter, r *http.Request) bool {
-		if !patches(r) {
+		if !sends(r) || r.ContentLength < 4<<10 { // not the config
 			return false
 		}
 		_, _ = io.CopyN(io.Discard, r.Body, 100)

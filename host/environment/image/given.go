@@ -20,7 +20,7 @@ func (r *Request) given(ctx context.Context, c *connector) (*Result, error) {
 		return nil, config(fmt.Sprintf("%q is no name of an image", r.Image), `write for example image = "registry.example.com/ml/train@sha256:..."`)
 	}
 	var d *v1.Descriptor
-	_, err = c.open(ctx, ref.Context(), false, -1, func(ctx context.Context, s *session) (err error) {
+	_, err = c.open(ctx, ref.Context(), false, nil, func(ctx context.Context, s *session) (err error) {
 		d, err = s.head(ctx, ref)
 		return err
 	})

@@ -66,6 +66,8 @@ type Request struct {
 	Progress func(line string)
 	// Logger may be nil.
 	Logger hclog.Logger
+
+	chunk int64 // tests shorten it; 0 = chunkSize
 }
 
 // AuthRequest asks for credentials for one repository.

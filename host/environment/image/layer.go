@@ -111,7 +111,7 @@ func (c *cache) pack(ctx context.Context, fill func(*layerWriter) error) (b *bui
 		return nil, err
 	}
 	b = &built{Digest: "sha256:" + hex.EncodeToString(digest.Sum(nil)), DiffID: "sha256:" + hex.EncodeToString(diff.Sum(nil)), Size: counted.n}
-	return b, c.place(tmp, c.blob(b.Digest))
+	return b, c.rename(tmp, c.blob(b.Digest))
 }
 
 type countWriter struct {

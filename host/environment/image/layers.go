@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stephost/stephost/host/environment/requirements"
 	"github.com/stephost/stephost/host/environment/source"
@@ -39,15 +40,39 @@ func (c *cache) shimLayer(ctx context.Context, dir, arch string) (*built, error)
 	if err != nil {
 		return nil, err
 	}
+	fi, err := os.Stat(file)
+	if err != nil {
+		return nil, noShim(file, err)
+	}
+	// Two megabytes need not be read to know that they are those of the last build.
+	stat := c.path("shims", hexOf(keyOf(layerFormat, file, fmt.Sprint(fi.Size(), fi.ModTime().UnixNano()))))
+	var known struct{ Key string }
+	if c.readJSON(stat, &known) {
+		if b, ok := c.lookup(Shim, known.Key); ok {
+			return b, nil
+		}
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &problem.Error{Summary: "stephost's init process for images is missing", Phase: phase, Class: problem.System, Err: err,
-			Next: "install stephost whole: " + file + " belongs to it (`make build` makes it)"}
+		return nil, noShim(file, err)
 	}
-	key := keyOf(layerFormat, Shim, string(data))
-	return c.layer(ctx, Shim, key, func(w *layerWriter) error {
+	known.Key = keyOf(layerFormat, Shim, string(data))
+	b, err := c.layer(ctx, Shim, known.Key, func(w *layerWriter) error {
 		return w.file(strings.TrimPrefix(shim.Path, "/"), 0o755, int64(len(data)), bytes.NewReader(data))
 	})
+	if err == nil && time.Since(fi.ModTime()) > settled {
+		_ = c.writeJSON(stat, known) // a failure costs a reading, no more
+	}
+	return b, err
+}
+
+// settled is how long a file must have been untouched for its time to tell of a
+// change: two seconds is the coarsest clock of a file system.
+const settled = 2 * time.Second
+
+func noShim(file string, err error) error {
+	return &problem.Error{Summary: "stephost's init process for images is missing", Phase: phase, Class: problem.System, Err: err,
+		Next: "install stephost whole: " + file + " belongs to it (`make build` makes it)"}
 }
 
 // shimFile is where the init process of an architecture lies.
@@ -62,19 +87,17 @@ func shimFile(dir, arch string) (string, error) {
 	return "", config("images are built for linux/amd64 and linux/arm64, not for linux/"+arch, "use image = ... with an image of your own")
 }
 
-// packTries is how often the source is scanned again because a blob of the store
-// was gone.
+// packTries is how often what changed or was gone meanwhile is looked at again.
 const packTries = 3
 
 // sourceTree scans the source and knows the content of every file of it. Nothing
-// is read that was read before.
-func (r *Request) sourceTree(ctx context.Context) (*source.Tree, *source.Store, error) {
-	store := source.NewStore(filepath.Join(r.CacheDir, "source"))
-	t, err := store.Pack(ctx, r.Sources, r.sourceOptions())
+// is read that was read before, and nothing is copied: the layer is the copy.
+func (r *Request) sourceTree(ctx context.Context) (*source.Tree, error) {
+	t, err := source.NewStore(filepath.Join(r.CacheDir, "source")).Hash(ctx, r.Sources, r.sourceOptions())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return t, store, checkNames(t)
+	return t, checkNames(t)
 }
 
 func (r *Request) sourceOptions() source.Options {
@@ -95,25 +118,27 @@ func checkNames(t *source.Tree) error {
 func sourceKey(digest string) string { return keyOf(layerFormat, Source, digest) }
 
 // sourceLayer packs the source. Directories may be written by everybody: a
-// container may run as any user, and a step may write where it starts.
+// container may run as any user, and a step may write where it starts. A file that
+// changes between hashing and packing is never packed under the hash of another
+// content: the whole is looked at again.
 func (r *Request) sourceLayer(ctx context.Context, c *cache, say func(string, ...any)) (*source.Tree, *built, error) {
-	var missing *source.MissingBlobError
+	var changed *source.ChangedError
 	for try := 1; ; try++ {
-		t, store, err := r.sourceTree(ctx)
+		t, err := r.sourceTree(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
 		b, err := c.layer(ctx, Source, sourceKey(t.Digest), func(w *layerWriter) error {
 			say("packing the source: %d files, %s", t.Files, source.FormatBytes(t.Bytes))
-			return writeSource(w, t, store)
+			return writeSource(w, t)
 		})
-		if try == packTries || !errors.As(err, &missing) {
+		if try == packTries || !errors.As(err, &changed) {
 			return t, b, err
 		}
 	}
 }
 
-func writeSource(w *layerWriter, t *source.Tree, store *source.Store) error {
+func writeSource(w *layerWriter, t *source.Tree) error {
 	if err := w.dir(sourceDir, 0o777); err != nil {
 		return err
 	}
@@ -127,7 +152,7 @@ func writeSource(w *layerWriter, t *source.Tree, store *source.Store) error {
 		case source.Link:
 			err = w.link(name, e.Target)
 		default:
-			err = writeBlob(w, name, e, store)
+			err = writeOrigin(w, name, e)
 		}
 		if err != nil {
 			return err
@@ -136,17 +161,13 @@ func writeSource(w *layerWriter, t *source.Tree, store *source.Store) error {
 	return nil
 }
 
-func writeBlob(w *layerWriter, name string, e *source.Entry, store *source.Store) error {
-	f, err := store.Open(e)
+func writeOrigin(w *layerWriter, name string, e *source.Entry) error {
+	f, err := e.OpenOrigin()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	err = w.file(name, int64(e.Mode.Perm()), e.Size, f)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return &source.MissingBlobError{Path: e.Path, Err: err}
-	}
-	return err
+	return w.file(name, int64(e.Mode.Perm()), e.Size, f)
 }
 
 // startup is read by the base's Python when it starts: it puts the requirements

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -37,46 +38,44 @@ type blobToPush struct {
 // push sends what the registry lacks: first blobs, then the manifest, so that a
 // push that breaks off leaves no image with holes. With other credentials it is
 // begun again, and finds what it sent already.
-func push(ctx context.Context, c *connector, cache *cache, repo name.Repository, img *composed, say func(string, ...any)) (*Result, error) {
-	var also []name.Repository
-	if from := img.base.mountsTo(repo); from != nil {
-		also = append(also, *from)
-	}
-	for after := -1; ; {
-		var there bool
-		s, err := c.open(ctx, repo, true, after, func(ctx context.Context, s *session) (err error) {
-			there, err = s.hasImage(ctx, repo.Digest(img.digest))
-			return err
-		}, also...)
-		if err != nil {
-			return nil, err
-		}
+func push(ctx context.Context, c *connector, cache *cache, repo name.Repository, img *composed, a *ahead, say func(string, ...any)) (*Result, error) {
+	s, known := a.s, a.last
+	for tried := []string(nil); ; s, known = nil, (lastPush{}) {
 		p := &pusher{s: s, cache: cache, img: img, say: say, res: &Result{}}
-		if there {
-			p.allPresent()
-			return p.res, nil
+		if s == nil {
+			var err error
+			if p.s, err = c.open(ctx, repo, true, tried, func(ctx context.Context, s *session) (err error) {
+				p.there, err = s.hasImage(ctx, repo.Digest(img.digest))
+				return err
+			}, c.mountsFrom(img.base.ref.Name(), repo)...); err != nil {
+				return nil, err
+			}
+			p.asked = true
 		}
-		err = p.run(ctx)
+		err := p.run(ctx, known)
 		if err == nil {
+			a.note(cache, img)
 			return p.res, nil
 		}
 		if !unauthorized(err) && !noRepository(err) || p.uploaded() {
-			return nil, &registryError{repo: repo, push: true, source: s.source, err: err}
+			return nil, &registryError{repo: repo, push: true, source: p.s.source, err: err}
 		}
-		if next, nerr := c.more(ctx, repo, s.index); nerr != nil || !next {
+		tried = append(tried, p.s.source)
+		if next, nerr := c.more(ctx, repo, tried); nerr != nil || !next {
 			refused := &refusedError{repo: repo, push: true}
-			refused.add(s.source, err)
+			refused.add(p.s.source, err)
 			return nil, refused
 		}
-		after = s.index
 	}
 }
 
-// more says whether a source behind this one has credentials.
-func (c *connector) more(ctx context.Context, repo name.Repository, after int) (bool, error) {
-	list := c.sources(repo, true)
-	for i := after + 1; i < len(list)-1; i++ { // the last is nobody's
-		if auth, err := list[i].get(ctx); err != nil || auth != nil {
+// more says whether a source that was not tried has credentials.
+func (c *connector) more(ctx context.Context, repo name.Repository, tried []string) (bool, error) {
+	for _, src := range c.sources(repo, true) {
+		if src.name == nobody || slices.Contains(tried, src.name) {
+			continue
+		}
+		if auth, err := src.get(ctx); err != nil || auth != nil {
 			return auth != nil, err
 		}
 	}
@@ -108,6 +107,10 @@ type pusher struct {
 	img   *composed
 	say   func(string, ...any)
 
+	// there: the registry has the image; asked: that is known.
+	there, asked bool
+	since        time.Time // when it was asked what is missing
+
 	mu  sync.Mutex
 	res *Result
 	p   *progress
@@ -124,12 +127,6 @@ func (p *pusher) blobs() []blobToPush {
 		list = append(list, blobToPush{kind: l.kind, digest: l.Digest, size: l.Size, own: l})
 	}
 	return list
-}
-
-func (p *pusher) allPresent() {
-	for _, b := range p.blobs() {
-		p.note(b, Present)
-	}
 }
 
 // forgetBase drops the base's layers: they are in the step's registry now, and may
@@ -156,9 +153,12 @@ func (p *pusher) note(b blobToPush, state string) {
 	p.res.Layers = append(p.res.Layers, l)
 }
 
-func (p *pusher) run(ctx context.Context) error {
-	missing, err := p.missing(ctx)
-	if err != nil {
+func (p *pusher) run(ctx context.Context, known lastPush) error {
+	if known.Digest == p.img.digest {
+		p.there, p.asked = true, true
+	}
+	missing, err := p.missing(ctx, known)
+	if err != nil || p.there {
 		return err
 	}
 	var total, travels int64
@@ -176,14 +176,13 @@ func (p *pusher) run(ctx context.Context) error {
 	}
 	g, all := errgroup.WithContext(ctx)
 	g.SetLimit(uploadsAtOnce)
+	g.Go(func() error {
+		return p.send(all, blobToPush{kind: "config", digest: p.img.configDigest, size: p.img.configSize, data: p.img.config}, nil)
+	})
 	for _, b := range missing {
 		g.Go(func() error { return p.one(all, b) })
 	}
 	if err := g.Wait(); err != nil {
-		return err
-	}
-	cfg := blobToPush{kind: "config", digest: p.img.configDigest, size: p.img.configSize, data: p.img.config}
-	if err := p.send(ctx, cfg, nil); err != nil {
 		return err
 	}
 	return p.s.c.retry(ctx, func() error {
@@ -191,13 +190,26 @@ func (p *pusher) run(ctx context.Context) error {
 	})
 }
 
-// missing asks for all blobs at once.
-func (p *pusher) missing(ctx context.Context) ([]blobToPush, error) {
+// missing asks for the image, unless that is known, and at once for all blobs but
+// those of the last push, which the registry still has.
+func (p *pusher) missing(ctx context.Context, known lastPush) ([]blobToPush, error) {
 	list := p.blobs()
 	there := make([]bool, len(list))
+	p.since = time.Now()
 	g, all := errgroup.WithContext(ctx)
 	g.SetLimit(2 * uploadsAtOnce)
+	if !p.asked {
+		g.Go(func() error {
+			return p.s.c.retry(all, func() (err error) {
+				p.there, err = p.s.hasImage(all, p.s.repo.Digest(p.img.digest))
+				return err
+			})
+		})
+	}
 	for i, b := range list {
+		if there[i] = p.asked && p.there || slices.Contains(known.Blobs, b.digest); there[i] {
+			continue
+		}
 		g.Go(func() error {
 			return p.s.c.retry(all, func() (err error) {
 				there[i], err = p.s.has(all, b.digest)
@@ -210,7 +222,7 @@ func (p *pusher) missing(ctx context.Context) ([]blobToPush, error) {
 	}
 	var out []blobToPush
 	for i, b := range list {
-		if there[i] {
+		if there[i] || p.there {
 			p.note(b, Present)
 		} else {
 			out = append(out, b)
@@ -222,18 +234,22 @@ func (p *pusher) missing(ctx context.Context) ([]blobToPush, error) {
 // one brings a layer into the repository. Of two processes that need it at once,
 // one sends it and the other then finds it there.
 func (p *pusher) one(ctx context.Context, b blobToPush) error {
-	unlock, err := p.cache.lock(ctx, keyOf("push", p.s.repo.Name(), b.digest))
+	lock := keyOf("push", p.s.repo.Name(), b.digest)
+	unlock, waited, err := p.cache.wait(ctx, lock, p.since)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	there := false
-	if err := p.s.c.retry(ctx, func() (err error) { there, err = p.s.has(ctx, b.digest); return err }); err != nil {
-		return err
-	}
-	if there {
-		p.note(b, Present)
-		return nil
+	defer p.cache.done(lock) // before the lock is given back; at worst somebody asks once more
+	if waited {
+		there := false
+		if err := p.s.c.retry(ctx, func() (err error) { there, err = p.s.has(ctx, b.digest); return err }); err != nil {
+			return err
+		}
+		if there {
+			p.note(b, Present)
+			return nil
+		}
 	}
 	if b.kind != Base {
 		return p.send(ctx, b, nil)

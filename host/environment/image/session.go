@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -43,14 +45,21 @@ type connector struct {
 	transport http.RoundTripper // nil = made at first use
 	first     time.Duration     // first pause; tests shorten it
 
-	mu       sync.Mutex
-	base     *http.Transport
-	after    time.Duration // what the last answer asked for by Retry-After
-	sessions map[string]*session
+	cache *cache // what is remembered of registries lies there; may be nil
+	keeps bool   // it is noted there too: not by who only looks
+
+	mu    sync.Mutex
+	base  *http.Transport
+	after time.Duration // what the last answer asked for by Retry-After
+	pings map[string]*pingAnswer
 }
 
 func newConnector(r *Request) *connector {
-	return &connector{r: r, first: retryFirst, sessions: map[string]*session{}}
+	c := &connector{r: r, first: retryFirst, pings: map[string]*pingAnswer{}}
+	if r.CacheDir != "" {
+		c.cache = newCache(r.CacheDir)
+	}
+	return c
 }
 
 // close drops the connections.
@@ -88,7 +97,11 @@ func (c *connector) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !c.plain(req.URL.Host) {
 		return nil, &plainError{req.URL.Host}
 	}
-	resp, err := c.inner().RoundTrip(req)
+	send := c.inner().RoundTrip
+	if req.Method == http.MethodGet && req.URL.Path == pingPath {
+		send = c.ping
+	}
+	resp, err := send(req)
 	if err == nil {
 		c.noteRetryAfter(resp)
 	}
@@ -125,15 +138,14 @@ type session struct {
 	repo   name.Repository
 	rt     http.RoundTripper
 	client *http.Client
-	// source says where the credentials came from; index is its place in the list.
+	// source says where the credentials came from.
 	source string
-	index  int
 }
 
-// open authenticates to a repository. Sources of credentials are tried in turn,
-// from the one behind after on, until probe does not answer 401 or 403. also are
-// repositories of the same registry that blobs are mounted from.
-func (c *connector) open(ctx context.Context, repo name.Repository, push bool, after int, probe func(context.Context, *session) error, also ...name.Repository) (*session, error) {
+// open authenticates to a repository. Sources of credentials are tried in turn, but
+// those in tried, until probe does not answer 401 or 403. also are repositories of
+// the same registry that blobs are mounted from.
+func (c *connector) open(ctx context.Context, repo name.Repository, push bool, tried []string, probe func(context.Context, *session) error, also ...name.Repository) (*session, error) {
 	action := transport.PullScope
 	if push {
 		action = transport.PushScope
@@ -142,9 +154,14 @@ func (c *connector) open(ctx context.Context, repo name.Repository, push bool, a
 	for _, r := range also {
 		scopes = append(scopes, r.Scope(transport.PullScope))
 	}
+	if c.answered(repo.RegistryStr()) == nil {
+		// Which sources come first depends on the answer. Who does not answer is
+		// asked again below, with retries.
+		_, _ = transport.Ping(ctx, repo.Registry, c)
+	}
 	refused := &refusedError{repo: repo, push: push}
-	for i, src := range c.sources(repo, push) {
-		if i <= after {
+	for _, src := range c.sources(repo, push) {
+		if slices.Contains(tried, src.name) {
 			continue
 		}
 		auth, err := src.get(ctx)
@@ -155,14 +172,8 @@ func (c *connector) open(ctx context.Context, repo name.Repository, push bool, a
 		if auth == nil {
 			continue
 		}
-		s := &session{c: c, repo: repo, source: src.name, index: i}
-		err = c.retry(ctx, func() error {
-			if s.rt, err = transport.NewWithContext(ctx, repo.Registry, auth, c, scopes); err != nil {
-				return err
-			}
-			s.client = &http.Client{Transport: s.rt}
-			return probe(ctx, s)
-		})
+		s := &session{c: c, repo: repo, source: src.name}
+		err = c.retry(ctx, func() error { return s.start(ctx, auth, scopes, probe) })
 		if err == nil {
 			return s, nil
 		}
@@ -172,6 +183,24 @@ func (c *connector) open(ctx context.Context, repo name.Repository, push bool, a
 		refused.add(src.name, err)
 	}
 	return nil, refused
+}
+
+// start authenticates and asks the first question. Where that fails with what was
+// remembered of the registry, it is asked anew, once.
+func (s *session) start(ctx context.Context, auth authn.Authenticator, scopes []string, probe func(context.Context, *session) error) error {
+	host := s.repo.RegistryStr()
+	for {
+		used := s.c.answered(host)
+		rt, err := transport.NewWithContext(ctx, s.repo.Registry, auth, s.c, scopes)
+		if err == nil {
+			s.rt, s.client = rt, &http.Client{Transport: rt}
+			err = probe(ctx, s)
+		}
+		busy := statusOf(err) != 0 && passes(err)
+		if err == nil || absent(err) || busy || ctx.Err() != nil || !s.c.forget(host, used) {
+			return err
+		}
+	}
 }
 
 // url is an address below the repository.

@@ -66,7 +66,7 @@ Takes the flags of launch that describe a step.`,
 }
 
 func (a *app) build(ctx context.Context, l *launchFlags, step string, argv []string) error {
-	sel, err := a.selectStep(ctx, l, step, argv)
+	sel, err := a.selectStep(ctx, l, step, argv, false)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (a *app) launch(ctx context.Context, l *launchFlags, step string, argv []st
 	if err != nil {
 		return a.failed(err, "", nil)
 	}
-	sel, err := a.selectStep(ctx, l, step, argv)
+	sel, err := a.selectStep(ctx, l, step, argv, true)
 	if err != nil {
 		return a.failed(err, l.resultFile, signals.first())
 	}
@@ -175,8 +175,9 @@ func (a *app) joined(l *host.Launched, f *launchFlags) {
 	}
 }
 
-// selectStep finds the step, its operator and its flavor.
-func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv []string) (*host.Selection, error) {
+// selectStep finds the step, its operator and its flavor. start says that the plugin
+// will be needed: a build rarely does.
+func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv []string, start bool) (*host.Selection, error) {
 	h, err := a.host()
 	if err != nil {
 		return nil, err
@@ -196,7 +197,7 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 	if step, err = a.chooseStep(p, step, argv != nil); err != nil {
 		return nil, err
 	}
-	sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch, Start: true})
+	sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch, Start: start})
 	if err != nil {
 		return nil, err
 	}

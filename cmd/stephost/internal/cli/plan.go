@@ -84,7 +84,7 @@ Takes the flags of launch that describe a step.`,
 }
 
 func (a *app) plan(ctx context.Context, l *launchFlags, step string, argv []string, online bool) error {
-	sel, err := a.selectStep(ctx, l, step, argv)
+	sel, err := a.selectStep(ctx, l, step, argv, true)
 	if err != nil {
 		return err
 	}
