@@ -5,6 +5,10 @@
 // a namespace at once, internal/podlog reads the log of a container; this package
 // makes Jobs of steps and statuses of Jobs.
 //
+// The binary has 28.7 MB (linux/amd64, stripped): of client-go only its REST client
+// and the loader of kubeconfigs, and of the API groups core, batch and authorization;
+// an empty plugin on the SDK has 16.
+//
 // Invariants:
 //
 //   - the Job is made with one call and its name comes from the key; whoever

@@ -5,6 +5,7 @@
 //	k := kube.ControlPlane(t)   // no root; ready in 3 s; pods stay Pending
 //	k := kube.Node(t)           // root; ready in 5 s; pods run
 //	k := kube.OldNode(t)        // the same with a containerd that loses ends of logs
+//	k := kube.RoomyNode(t)      // with a kubelet that rotates no log below 200 MiB
 //	k := kube.Start(...)        // the same for a TestMain
 //
 //	k.Kubeconfig   context "admin" (current) may do all, "limited" nothing

@@ -48,23 +48,33 @@ const startBound = 5 * time.Minute
 
 // ControlPlane starts a Kubernetes without a node for one test: Jobs get Pods,
 // and the Pods stay Pending.
-func ControlPlane(t testing.TB) *Cluster { return start(t, false, false) }
+func ControlPlane(t testing.TB) *Cluster { return start(t, options{}) }
 
 // Node starts a Kubernetes with one node, whose pods run, for one test.
-func Node(t testing.TB) *Cluster { return start(t, true, false) }
+func Node(t testing.TB) *Cluster { return start(t, options{node: true}) }
 
 // OldNode is Node with the containerd that Debian has: it loses ends of logs.
-func OldNode(t testing.TB) *Cluster { return start(t, true, true) }
+func OldNode(t testing.TB) *Cluster { return start(t, options{node: true, debian: true}) }
 
-func start(t testing.TB, node, debian bool) *Cluster {
+// RoomyNode is Node with a kubelet that rotates no log below 200 MiB.
+func RoomyNode(t testing.TB) *Cluster { return start(t, options{node: true, logSize: "200Mi"}) }
+
+// options are what clusters differ in.
+type options struct {
+	node    bool
+	debian  bool   // the containerd that Debian has
+	logSize string // the kubelet's containerLogMaxSize; "" = its own, 10Mi
+}
+
+func start(t testing.TB, o options) *Cluster {
 	t.Helper()
-	if lacks := Lacks(node); lacks != "" {
+	if lacks := Lacks(o.node); lacks != "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("a real Kubernetes is impossible here: %s", lacks)
 		}
 		t.Skipf("SKIPPED, nothing of this was tested: a real Kubernetes is impossible here: %s", lacks)
 	}
-	c, err := startWith(context.Background(), node, debian)
+	c, err := startWith(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,19 +119,18 @@ func Build(ctx context.Context) error {
 // Start builds what is not built yet, and starts a cluster that lives until
 // Close, or until this process ends. Ask Lacks first.
 func Start(ctx context.Context, node bool) (*Cluster, error) {
-	return startWith(ctx, node, false)
+	return startWith(ctx, options{node: node})
 }
 
-// startWith is Start; debian = with the containerd that Debian has.
-func startWith(ctx context.Context, node, debian bool) (*Cluster, error) {
-	p, err := build(ctx, node)
+func startWith(ctx context.Context, o options) (*Cluster, error) {
+	p, err := build(ctx, o.node)
 	if err != nil {
 		return nil, err
 	}
 	kind, path := "control-plane", os.Getenv("PATH")
-	if node {
+	if o.node {
 		kind = "node"
-		if !debian {
+		if !o.debian {
 			path = filepath.Dir(p.containerd) + string(os.PathListSeparator) + path
 		}
 	}
@@ -132,7 +141,7 @@ func startWith(ctx context.Context, node, debian bool) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, startBound)
 	defer cancel()
 	c := &Cluster{Dir: dir, KubectlPath: p.kubectl}
-	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, path, c)
+	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, []string{"PATH=" + path, "KUBEUP_LOG_SIZE=" + o.logSize}, c)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

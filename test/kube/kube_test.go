@@ -92,7 +92,7 @@ func TestControlPlane(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
-	_, err := startSupervisor(t.Context(), "false", nil, "", &Cluster{})
+	_, err := startSupervisor(t.Context(), "false", nil, nil, &Cluster{})
 	require.ErrorContains(t, err, "did not start")
 }
 

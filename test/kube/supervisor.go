@@ -36,11 +36,12 @@ type line struct {
 	Done, Error                               string
 }
 
-// startSupervisor starts kubeup and fills c when the cluster is ready. The first
-// containerd in path is the node's.
-func startSupervisor(ctx context.Context, program string, args []string, path string, c *Cluster) (*supervisor, error) {
+// startSupervisor starts kubeup and fills c when the cluster is ready. env says
+// which containerd is the node's (the first one in PATH), and what its kubelet keeps
+// of logs.
+func startSupervisor(ctx context.Context, program string, args, env []string, c *Cluster) (*supervisor, error) {
 	s := &supervisor{cmd: exec.Command(program, args...), lines: make(chan line), notes: &tail{}}
-	s.cmd.Env = append(os.Environ(), "PATH="+path)
+	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stderr = s.notes
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {

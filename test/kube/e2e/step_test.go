@@ -137,6 +137,23 @@ func TestCancel(t *testing.T) {
 	assert.Empty(t, l.names("pods"))
 }
 
+// TestCancelObeyed: a step that obeys and says that all is well was cancelled all the
+// same.
+func TestCancelObeyed(t *testing.T) {
+	l := newLab(t)
+	p := l.start("--", "sh", "-c", "trap 'echo saved; exit 0' TERM; echo started; while :; do sleep 0.1; done")
+	p.sees("started")
+	p.signal(syscall.SIGINT)
+	e := p.wait()
+	assert.Equal(t, "cancelled", e.Class, e.stderr)
+	assert.Equal(t, 130, e.code)
+	if assert.NotNil(t, e.ExitCode, "the step's own code is kept") {
+		assert.Zero(t, *e.ExitCode)
+	}
+	assert.Contains(t, e.stdout, "saved")
+	assert.Eventually(t, func() bool { return len(l.names("pods")) == 0 }, hang, look, "the kubelet removes the pod, whose processes are gone")
+}
+
 // TestPlan: what is planned is what kubectl takes.
 func TestPlan(t *testing.T) {
 	l := newLab(t)
@@ -205,7 +222,11 @@ func TestNodes(t *testing.T) {
 	l := newLab(t)
 	script := `if [ "$RANK" = 0 ]; then echo hello | nc -l -p "$MASTER_PORT"; else
 until nc "$MASTER_ADDR" "$MASTER_PORT" </dev/null; do sleep 0.2; done; fi`
-	e := l.launch("--nodes", "2", "--", "sh", "-c", "env | grep -E 'RANK|MASTER|WORLD' | sort; "+script)
+	e := l.launch("--nodes", "2", "--", "sh", "-c", "env | grep -E 'RANK|MASTER|WORLD|NNODES' | sort; "+script)
 	require.Equal(t, 0, e.code, e.stderr+e.stdout)
 	assert.Contains(t, e.stdout, "hello", "rank 1 prints what rank 0 sends")
+	// What torch.distributed reads, and what torchrun takes for its options.
+	for _, want := range []string{"RANK=0", "RANK=1", "PET_NODE_RANK=1", "WORLD_SIZE=2", "PET_NNODES=2", "MASTER_PORT=29500", "PET_MASTER_ADDR="} {
+		assert.Contains(t, e.stdout, want)
+	}
 }

@@ -246,10 +246,15 @@ resolvConf: ""
 clusterDomain: cluster.local
 clusterDNS: [NODE]
 nodeStatusUpdateFrequency: 2s
+containerLogMaxSize: LOGSIZE
 `
 
 func (s *set) startKubelet(apiAddress string) error {
-	text := strings.NewReplacer("DIR", s.dir, "GROUP", filepath.Base(s.dir), "NODE", nodeAddress).Replace(kubeletConfig)
+	logSize := os.Getenv("KUBEUP_LOG_SIZE")
+	if logSize == "" {
+		logSize = "10Mi" // the kubelet's own
+	}
+	text := strings.NewReplacer("DIR", s.dir, "GROUP", filepath.Base(s.dir), "NODE", nodeAddress, "LOGSIZE", logSize).Replace(kubeletConfig)
 	if err := os.WriteFile(s.path("kubelet.yaml"), []byte(text), 0o600); err != nil {
 		return err
 	}
