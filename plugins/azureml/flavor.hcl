@@ -1,11 +1,11 @@
-#!stephost flavor manifest v1 16403 sha256:cad20a8059a62ea5bdd2ff220fc46709486f15bbf66b2bc6f1df7837e467157d
+#!stephost flavor manifest v1 16418 sha256:263504cdd62a364ec607d47b0467c9faa94ae23e5d7fa5781bafb9536d02e0d5
 # The manifest of the flavor `azureml`. After a change: stephost flavor stamp flavor.hcl
 flavor "azureml" {
   version      = "0.1.0"
   protocol     = [1]
   summary      = "Runs a step as a command job of Azure Machine Learning."
   environment  = ["image", "none"]
-  capabilities = ["plan", "find", "logs", "cancel", "prepare", "preflight", "registry_auth"]
+  capabilities = ["plan", "find", "logs", "cancel", "prepare", "preflight", "registry_auth", "read_output"]
   secrets      = "visible"
   outputs      = "uri"
   handles      = [1]

@@ -59,12 +59,30 @@ func (cl *client) details(ctx context.Context, job string) (*runDetails, error) 
 type artifact struct {
 	Path string `json:"path"`
 	Name string `json:"name"`
+	// ContentURI is the address of its blob, with a signature.
+	ContentURI string `json:"contentUri"`
+}
+
+func (a artifact) path() string {
+	if a.Path == "" {
+		return a.Name
+	}
+	return a.Path
 }
 
 // artifacts lists the files of a run below a prefix, up to most (assumption: the
 // answer's form, that of the vendor's Python client).
 func (cl *client) artifacts(ctx context.Context, job, prefix string, most int) ([]string, error) {
 	var names []string
+	return names, cl.eachArtifact(ctx, job, prefix, func(a artifact) bool {
+		names = append(names, a.path())
+		return len(names) <= most
+	})
+}
+
+// eachArtifact calls each for the files of a run below a prefix, until it says
+// false.
+func (cl *client) eachArtifact(ctx context.Context, job, prefix string, each func(artifact) bool) error {
 	token := ""
 	for {
 		var page struct {
@@ -76,19 +94,15 @@ func (cl *client) artifacts(ctx context.Context, job, prefix string, most int) (
 			query.Set("continuationToken", token)
 		}
 		if err := cl.read(ctx, "/runs/"+url.PathEscape(job)+"/artifacts/prefix/contentinfo?"+query.Encode(), &page); err != nil {
-			return nil, err
+			return err
 		}
 		for _, a := range page.Value {
-			name := a.Path
-			if name == "" {
-				name = a.Name
-			}
-			if strings.HasPrefix(name, prefix) {
-				names = append(names, name)
+			if strings.HasPrefix(a.path(), prefix) && !each(a) {
+				return nil
 			}
 		}
-		if token = page.ContinuationToken; token == "" || len(names) > most {
-			return names, nil
+		if token = page.ContinuationToken; token == "" {
+			return nil
 		}
 	}
 }

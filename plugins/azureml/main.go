@@ -33,4 +33,5 @@ var (
 	_ pluginsdk.Validator[Config]          = (*azureml)(nil)
 	_ pluginsdk.Preflighter[Config]        = (*azureml)(nil)
 	_ pluginsdk.RegistryAuthorizer[Config] = (*azureml)(nil)
+	_ pluginsdk.OutputReader[Config]       = (*azureml)(nil)
 )

@@ -20,7 +20,7 @@ const (
 // those that the tools of AzureML take; they hold no signature. Where nothing can
 // be listed, the directory itself stands for it: a verdict does not wait.
 func (cl *client) outputs(ctx context.Context, job string) []pluginsdk.Output {
-	base := "azureml://jobs/" + job + "/outputs/artifacts/paths/"
+	base := artifactsOf(job)
 	names, err := cl.artifacts(ctx, job, outputsDir, maxOutputs)
 	if err != nil || len(names) > maxOutputs {
 		if err != nil {

@@ -1,11 +1,11 @@
-#!stephost flavor manifest v1 24506 sha256:1be7d719abbe90925d9852598a9b9a1466e82960f43e9105e64dafb9cda529c2
+#!stephost flavor manifest v1 24521 sha256:88cfad9d607c4b2d93652701cdaebac8ed2bef5317729030bddcad6489344511
 # The manifest of the flavor `sagemaker`. After a change: stephost flavor stamp flavor.hcl
 flavor "sagemaker" {
   version      = "0.1.0"
   protocol     = [1]
   summary      = "Runs a step as an Amazon SageMaker training job."
   environment  = ["image"]
-  capabilities = ["plan", "find", "logs", "cancel", "prepare", "preflight", "registry_auth"]
+  capabilities = ["plan", "find", "logs", "cancel", "prepare", "preflight", "registry_auth", "read_output"]
   secrets      = "visible"
   outputs      = "uri"
   handles      = [1]

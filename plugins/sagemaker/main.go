@@ -29,4 +29,5 @@ var (
 	_ pluginsdk.Validator[Config]          = (*sagemaker)(nil)
 	_ pluginsdk.Preflighter[Config]        = (*sagemaker)(nil)
 	_ pluginsdk.RegistryAuthorizer[Config] = (*sagemaker)(nil)
+	_ pluginsdk.OutputReader[Config]       = (*sagemaker)(nil)
 )

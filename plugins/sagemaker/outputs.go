@@ -26,7 +26,10 @@ func (cl *client) outputs(ctx context.Context, d *api.DescribeTrainingJobOutput)
 	if !ok || !strings.HasPrefix(uri, "s3://") {
 		return nil
 	}
-	whole := []pluginsdk.Output{{Name: path.Base(strings.TrimRight(uri, "/")), Location: uri, Bytes: -1}}
+	whole := []pluginsdk.Output{{Name: ".", Location: uri, Bytes: -1}}
+	if strings.HasSuffix(uri, ".tar.gz") {
+		whole[0].Name = path.Base(uri)
+	}
 	var found []pluginsdk.Output
 	for page := s3.NewListObjectsV2Paginator(cl.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix)}); page.HasMorePages(); {
 		out, err := page.NextPage(ctx)

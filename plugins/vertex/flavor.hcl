@@ -1,11 +1,11 @@
-#!stephost flavor manifest v1 18080 sha256:06971551cee20e48a080a0528e14e6b7a5fd1405289acb2f411d97f2b4886c71
+#!stephost flavor manifest v1 18095 sha256:23449209e12515b0caf88079d2d7dbf2678fe7dfd6b6f02fc6f0b2c5ccaee822
 # The manifest of the flavor `vertex`. After a change: stephost flavor stamp flavor.hcl
 flavor "vertex" {
   version      = "0.1.0"
   protocol     = [1]
   summary      = "Runs a step as a custom training job of Google Vertex AI."
   environment  = ["image"]
-  capabilities = ["plan", "find", "logs", "cancel", "cleanup", "preflight", "registry_auth"]
+  capabilities = ["plan", "find", "logs", "cancel", "cleanup", "preflight", "registry_auth", "read_output"]
   secrets      = "visible"
   outputs      = "uri"
   handles      = [1]

@@ -44,4 +44,5 @@ var (
 	_ pluginsdk.Preflighter[Config]        = (*vertex)(nil)
 	_ pluginsdk.Cleaner[Config]            = (*vertex)(nil)
 	_ pluginsdk.RegistryAuthorizer[Config] = (*vertex)(nil)
+	_ pluginsdk.OutputReader[Config]       = (*vertex)(nil)
 )

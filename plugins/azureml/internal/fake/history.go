@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
+
+	"github.com/stephost/stephost/test/cloudfake"
 )
 
 // hostOf is the host that a call was sent to.
@@ -90,13 +93,46 @@ func (s *Server) artifacts(w http.ResponseWriter, r *http.Request, parts []strin
 	to := min(from+size, len(names))
 	value := []map[string]string{}
 	for _, name := range names[from:to] {
-		value = append(value, map[string]string{"path": name, "contentUri": "http://" + r.Host + "/nowhere?sig=x"})
+		value = append(value, map[string]string{"path": name, "contentUri": s.artifactURL(r, parts[1], name)})
 	}
 	page := map[string]any{"value": value}
 	if to < len(names) {
 		page["continuationToken"] = strconv.Itoa(to)
 	}
 	answer(w, http.StatusOK, page)
+}
+
+// artifactURL is the address of a file, with a signature that ends.
+func (s *Server) artifactURL(r *http.Request, job, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := url.URL{Scheme: "http", Host: r.Host, Path: "/artifact/" + job + "/" + name, RawQuery: "sv=2024&sig=" + strconv.Itoa(s.signature)}
+	return u.String()
+}
+
+// getArtifact gives a file that a job left, or a range of it.
+func (s *Server) getArtifact(w http.ResponseWriter, r *http.Request, parts []string) {
+	s.mu.Lock()
+	j := s.jobs[parts[1]]
+	good := r.URL.Query().Get("sig") == strconv.Itoa(s.signature)
+	wd := ""
+	if j != nil && len(j.nodes) > 0 {
+		wd = j.nodes[0].wd
+	}
+	s.mu.Unlock()
+	path := filepath.Join(wd, filepath.FromSlash(parts[2]))
+	if !good {
+		blobError(w, http.StatusForbidden, "AuthenticationFailed")
+		return
+	}
+	switch size, ok := cloudfake.ServeObject(w, r, path, cloudfake.ObjectVersion(path)); {
+	case ok:
+	case size < 0 || wd == "":
+		blobError(w, http.StatusNotFound, "BlobNotFound")
+	default:
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+		blobError(w, http.StatusRequestedRangeNotSatisfiable, "InvalidRange")
+	}
 }
 
 // getBlob gives a range of a log.

@@ -131,6 +131,7 @@ func (s *Server) routes() []route {
 		at("GET", `/history/v1\.0`+w+`/runs/([^/]+)/details`, "History.Details", s.details),
 		at("GET", `/history/v1\.0`+w+`/runs/([^/]+)/artifacts/prefix/contentinfo`, "History.Artifacts", s.artifacts),
 		at("GET", `/blob/([^/]+)/([0-9]+)`, "Blob.Get", s.getBlob),
+		at("GET", `/artifact/([^/]+)/(.+)`, "Blob.GetArtifact", s.getArtifact),
 		at("PUT", `/upload/([^/]+)/(.+)`, "Blob.Put", s.putBlob),
 		at("POST", `/[^/]+/oauth2/v2\.0/token`, "Token", s.token),
 		at("POST", `/oauth2/exchange`, "Exchange", s.exchange),
@@ -149,7 +150,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		s.plan.Serve(w, r, body, one.op, []string{r.URL.Path, string(body)}, refuse, func(w http.ResponseWriter, r *http.Request) {
-			open := strings.HasPrefix(r.URL.Path, "/blob/") || strings.HasPrefix(r.URL.Path, "/upload/") || strings.Contains(r.URL.Path, "/oauth2/")
+			open := strings.HasPrefix(r.URL.Path, "/blob/") || strings.HasPrefix(r.URL.Path, "/artifact/") || strings.HasPrefix(r.URL.Path, "/upload/") || strings.Contains(r.URL.Path, "/oauth2/")
 			if !open && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer fake-") {
 				answerError(w, http.StatusUnauthorized, "InvalidAuthenticationToken", "The access token is missing.")
 				return

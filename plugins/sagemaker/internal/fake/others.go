@@ -8,8 +8,11 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stephost/stephost/test/cloudfake"
 )
 
 // serveQuery answers STS and IAM.
@@ -58,26 +61,27 @@ func (s *Server) serveS3(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		path := s.objects[bucket+"/"+key]
 		s.mu.Unlock()
-		data, err := os.ReadFile(path)
-		if path == "" || err != nil {
+		switch size, ok := cloudfake.ServeObject(w, r, path, cloudfake.ObjectVersion(path)); {
+		case ok:
+		case size < 0:
 			answerXMLError(w, &apiError{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."})
-			return
+		default:
+			answerXMLError(w, &apiError{http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable"})
 		}
-		_, _ = w.Write(data)
 	}
 }
 
 func (s *Server) listObjects(w http.ResponseWriter, bucket string, q url.Values) {
 	type object struct {
-		Key  string
-		Size int64
+		Key, ETag, LastModified string
+		Size                    int64
 	}
 	var list []object
 	s.mu.Lock()
 	for at, path := range s.objects {
 		key, ok := strings.CutPrefix(at, bucket+"/")
 		if info, err := os.Stat(path); ok && err == nil && strings.HasPrefix(key, q.Get("prefix")) {
-			list = append(list, object{key, info.Size()})
+			list = append(list, object{key, strconv.Quote(cloudfake.ObjectVersion(path)), info.ModTime().UTC().Format(time.RFC3339), info.Size()})
 		}
 	}
 	s.mu.Unlock()

@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/stephost/stephost/test/cloudfake"
 )
 
 // objects is Cloud Storage. An object is a file, so that what a step writes into
@@ -93,16 +96,31 @@ func (o *objects) matches(r *http.Request, path string) bool {
 }
 
 func (o *objects) meta(name, path string) map[string]string {
-	size := int64(0)
+	size, updated := int64(0), time.Time{}
 	if info, err := os.Stat(path); err == nil {
-		size = info.Size()
+		size, updated = info.Size(), info.ModTime()
 	}
-	return map[string]string{"name": name, "size": strconv.FormatInt(size, 10), "generation": strconv.FormatInt(o.generation(path), 10)}
+	return map[string]string{"name": name, "size": strconv.FormatInt(size, 10), "generation": strconv.FormatInt(o.generation(path), 10),
+		"updated": updated.UTC().Format(time.RFC3339Nano)}
 }
 
 // object is GET and DELETE /storage/v1/b/{bucket}/o/{name}.
 func (o *objects) object(w http.ResponseWriter, r *http.Request) {
 	bucket, name := r.PathValue("bucket"), r.PathValue("name")
+	// A large object must not hold up the others: it is sent without the lock.
+	var media string
+	defer func() {
+		if media == "" {
+			return
+		}
+		switch size, ok := cloudfake.ServeObject(w, r, media, w.Header().Get("X-Goog-Generation")); {
+		case ok:
+		case size < 0:
+			fail(w, http.StatusNotFound, "No such object: "+bucket+"/"+name)
+		default:
+			fail(w, http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied.")
+		}
+	}()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	path := o.path(bucket, name)
@@ -127,13 +145,8 @@ func (o *objects) object(w http.ResponseWriter, r *http.Request) {
 		give(w, o.meta(name, path))
 		return
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
 	w.Header().Set("X-Goog-Generation", strconv.FormatInt(o.generation(path), 10))
-	_, _ = w.Write(data)
+	media = path
 }
 
 // list is GET /storage/v1/b/{bucket}/o?prefix=...

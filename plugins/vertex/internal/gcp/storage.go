@@ -5,13 +5,15 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Object of Cloud Storage.
 type Object struct {
-	Name       string `json:"name"`
-	Size       int64  `json:"size,string"`
-	Generation int64  `json:"generation,string"`
+	Name       string    `json:"name"`
+	Size       int64     `json:"size,string"`
+	Generation int64     `json:"generation,string"`
+	Updated    time.Time `json:"updated"`
 }
 
 func (c *Client) objectURL(bucket, name string) string {
@@ -61,7 +63,7 @@ func (c *Client) ListObjects(ctx context.Context, bucket, prefix string, most in
 	var all []Object
 	page := ""
 	for {
-		q := url.Values{"prefix": {prefix}, "maxResults": {strconv.Itoa(min(most-len(all), 1000))}, "fields": {"items(name,size,generation),nextPageToken"}}
+		q := url.Values{"prefix": {prefix}, "maxResults": {strconv.Itoa(min(most-len(all), 1000))}, "fields": {"items(name,size,generation,updated),nextPageToken"}}
 		if page != "" {
 			q.Set("pageToken", page)
 		}
