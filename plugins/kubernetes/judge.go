@@ -35,8 +35,8 @@ func judge(job *batchv1.Job, pods []*corev1.Pod) pluginsdk.Status {
 	case busy || failed == nil && !overEarly(job, pods, end):
 		return living(st, job, pods, end)
 	case end != nil:
-		if bad := culprit(pods); end.Cancel && bad != nil && stepEnd([]*corev1.Pod{bad}) != nil && !obeyed(bad) {
-			return failure(st, job, pods, nil) // the cancel came too late
+		if bad := culprit(pods); end.Cancel && bad != nil && tooLate(bad) {
+			return failure(st, job, pods, nil)
 		}
 		return endedBy(st, job, pods, end)
 	}
@@ -44,7 +44,7 @@ func judge(job *batchv1.Job, pods []*corev1.Pod) pluginsdk.Status {
 }
 
 // obeyed tells whether a pod's step ended behind the request to end: then it was
-// cancelled, whatever code it chose. What ended before has its own verdict.
+// cancelled, whatever code it chose. What ended before has its own verdict: tooLate.
 //
 // A step is asked to end when its pod is deleted; the deletion's own time is that of
 // the request plus the grace, also where the grace is shortened (apiserver
@@ -53,6 +53,14 @@ func judge(job *batchv1.Job, pods []*corev1.Pod) pluginsdk.Status {
 func obeyed(pod *corev1.Pod) bool {
 	end := stepEnd([]*corev1.Pod{pod})
 	return end != nil && pod.DeletionTimestamp != nil && end.FinishedAt.Unix() >= askedAt(pod).Unix()
+}
+
+// tooLate tells whether a pod's step ended before it was asked to. A container that
+// the kubelet never started, or does not find any more, has no time of its end
+// (ContainerStatusUnknown): of two causes the one that is known counts.
+func tooLate(pod *corev1.Pod) bool {
+	end := stepEnd([]*corev1.Pod{pod})
+	return end != nil && end.FinishedAt.Unix() > 0 && !obeyed(pod)
 }
 
 // askedAt is when the deletion of a pod was asked for.

@@ -152,6 +152,9 @@ func TestJudge(t *testing.T) {
 		"cancelled, exits with 0":   {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
 		"cancelled, ends at once":   {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobComplete, "", "")), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1015))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
 		"success, deleted later":    {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, deleting, exits(0, "Completed", 1014))}, phase: pluginsdk.Succeeded, code: exit(0)},
+		"cancelled before its start": {job: jobFor(1, endedWith(cancelNote)), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, deleting, func(p *corev1.Pod) {
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: containerName, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}}}}
+		})}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(137)},
 		"failure before the cancel": {job: jobFor(1, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")), pods: []*corev1.Pod{podFor(0, corev1.PodFailed, exits(3, "Error", 1014))}, phase: pluginsdk.Failed, class: pluginsdk.ClassUser, reason: "Error", code: exit(3)},
 		"cancelled, one of two had succeeded": {job: jobFor(2, endedWith(cancelNote), jobSays(batchv1.JobFailed, "DeadlineExceeded", "")),
 			pods: []*corev1.Pod{podFor(0, corev1.PodSucceeded, exits(0, "Completed", 1010)), podFor(1, corev1.PodSucceeded, deleting, exits(0, "Completed", 1020))}, phase: pluginsdk.Cancelled, class: pluginsdk.ClassCancelled, reason: "Cancelled", code: exit(0)},
