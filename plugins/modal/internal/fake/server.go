@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,8 +117,12 @@ func (s *server) set(name, value string) error {
 		s.retains = int64(number)
 	case "broken_image":
 		s.broken[value] = true
-	case "secret", "volume", "proxy", "environment": // one that a person has made
-		s.make(name, Environment, value)
+	case "secret", "volume", "proxy", "environment": // ENVIRONMENT/NAME or NAME, that a person has made
+		in, object, ok := strings.Cut(value, "/")
+		if !ok {
+			in, object = Environment, value
+		}
+		s.make(name, in, object)
 	case "age_ms": // sandboxes were created so long earlier
 		for _, b := range s.sandboxes {
 			b.created = b.created.Add(-time.Duration(number) * time.Millisecond)
