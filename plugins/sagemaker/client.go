@@ -44,11 +44,11 @@ const (
 
 // client is one login at one place.
 type client struct {
-	api  *api.Client
-	logs *cloudwatchlogs.Client
-	s3   *s3.Client
-	sts  *sts.Client
-	ecr  *ecr.Client
+	api  sagemakerCalls
+	logs logsCalls
+	s3   s3Calls
+	sts  stsCalls
+	ecr  ecrCalls
 
 	aws aws.Config
 	// endpoints by service, for calls without an SDK client.
@@ -113,24 +113,24 @@ func dial(ctx context.Context, c Config) (*client, error) {
 		return text(c.EndpointURL) // nil: AWS_ENDPOINT_URL*, the profile, Amazon's own
 	}
 	if c.AssumeRole != "" {
-		asker := sts.NewFromConfig(cfg, func(o *sts.Options) { o.BaseEndpoint = or(cl.endpoint("sts"), o.BaseEndpoint) })
+		asker := newSTSCalls(sts.NewFromConfig(cfg, func(o *sts.Options) { o.BaseEndpoint = or(cl.endpoint("sts"), o.BaseEndpoint) }))
 		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(asker, c.AssumeRole, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = "stephost"
 		}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = assumeAhead })
 		cl.aws = cfg
 	}
-	cl.api = api.NewFromConfig(cfg, func(o *api.Options) { o.BaseEndpoint = or(cl.endpoint("sagemaker"), o.BaseEndpoint) })
-	cl.logs = cloudwatchlogs.NewFromConfig(cfg, func(o *cloudwatchlogs.Options) { o.BaseEndpoint = or(cl.endpoint("logs"), o.BaseEndpoint) })
-	cl.sts = sts.NewFromConfig(cfg, func(o *sts.Options) { o.BaseEndpoint = or(cl.endpoint("sts"), o.BaseEndpoint) })
+	cl.api = newSageMakerCalls(api.NewFromConfig(cfg, func(o *api.Options) { o.BaseEndpoint = or(cl.endpoint("sagemaker"), o.BaseEndpoint) }))
+	cl.logs = newLogsCalls(cloudwatchlogs.NewFromConfig(cfg, func(o *cloudwatchlogs.Options) { o.BaseEndpoint = or(cl.endpoint("logs"), o.BaseEndpoint) }))
+	cl.sts = newSTSCalls(sts.NewFromConfig(cfg, func(o *sts.Options) { o.BaseEndpoint = or(cl.endpoint("sts"), o.BaseEndpoint) }))
 	// Making a repository, a login and reading a bucket may be repeated.
 	again := func() aws.Retryer { return retry.NewStandard() }
-	cl.ecr = ecr.NewFromConfig(cfg, func(o *ecr.Options) {
+	cl.ecr = newECRCalls(ecr.NewFromConfig(cfg, func(o *ecr.Options) {
 		o.BaseEndpoint, o.Retryer = or(cl.endpoint("ecr"), o.BaseEndpoint), again()
-	})
-	cl.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
+	}))
+	cl.s3 = newS3Calls(s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.BaseEndpoint, o.Retryer = or(cl.endpoint("s3"), o.BaseEndpoint), again()
 		o.UsePathStyle = o.BaseEndpoint != nil // an emulator has no host name for each bucket
-	})
+	}))
 	cl.states = budget.New(c.MaxCallsPerMinute, statesBurst)
 	cl.logCalls = budget.New(logCallsPerMinute, logCallsBurst)
 	return cl, nil
