@@ -24,7 +24,9 @@ from .errors import (
     Capacity,
     Config,
     Error,
+    NoOutput,
     NotOurs,
+    OutputRange,
     Preempted,
     Rejected,
     Several,
@@ -39,7 +41,7 @@ from .errors import (
 from .interface import Launcher, RegistryCredentials, RegistryRequest, Remote
 from .logwriter import LogRequest, LogSource, LogWriter
 from .main import main
-from .status import CancelOptions, Class, Found, Handle, Job, Output, Phase, Plan, Prepared, Query, Scope, Status, What
+from .status import CancelOptions, Class, Found, Handle, Job, Output, OutputFile, Phase, Plan, Prepared, Query, Scope, Status, What
 from .step import (
     Cancellation,
     Deadlines,
@@ -79,8 +81,11 @@ __all__ = [
     "LogRequest",
     "LogSource",
     "LogWriter",
+    "NoOutput",
     "NotOurs",
     "Output",
+    "OutputFile",
+    "OutputRange",
     "Phase",
     "Plan",
     "Preempted",

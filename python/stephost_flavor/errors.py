@@ -164,6 +164,24 @@ class NotOurs(Error):
         super().__init__(text)
 
 
+class NoOutput(Error):
+    """In output_files and open_output: the location, or the file of it, is not there
+    (any more)."""
+
+    class_ = Class.LOST
+
+    def __init__(self, text: object = "the output is not there any more") -> None:
+        super().__init__(text)
+
+
+class OutputRange(Error):
+    """In open_output: the file ends at or before the offset. The SDK then begins
+    anew."""
+
+    def __init__(self, text: object = "the file is not longer than the offset") -> None:
+        super().__init__(text)
+
+
 class Several(Error):
     """Several findings at once, for validate and preflight."""
 

@@ -4,15 +4,15 @@ may be absent."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Protocol
 
 from . import values
 from ._proto import operator_pb2 as pb
 from .interface import Remote
 from .logwriter import LogRequest, LogWriter
 from .manifest import Manifest, ManifestError, agree
-from .status import CancelOptions, Found, Handle, Query, Scope, Status, What
+from .status import CancelOptions, Found, Handle, OutputFile, Query, Scope, Status, What
 from .step import Step
 
 CAPABILITIES = {
@@ -24,6 +24,7 @@ CAPABILITIES = {
     "preflight": "preflight",
     "cleanup": "cleanup",
     "registry_auth": "registry_auth",
+    "read_output": "open_output",
 }
 """Capability and the method behind it."""
 
@@ -42,6 +43,8 @@ class Session:
     validate: Callable[[Step | None], None] | None = None
     cleanup: Callable[[Handle, What], None] | None = None
     registry_auth: Callable[[Any], Any] | None = None
+    output_files: Callable[[Handle, str], Iterable[OutputFile]] | None = None
+    open_output: Callable[[Handle, str, str, int], tuple[OutputFile, BinaryIO]] | None = None
     scope: Callable[[], Scope] | None = None
     watch: Callable[[Handle], Iterator[Status]] | None = None
 
@@ -78,7 +81,9 @@ class RemoteImplementation:
         self.flavor = flavor
 
     def check(self, m: Manifest) -> None:
-        plain_methods(self.flavor, {*CAPABILITIES.values(), "submit", "status", "scope", "validate", "watch"})
+        plain_methods(self.flavor, {*CAPABILITIES.values(), "output_files", "submit", "status", "scope", "validate", "watch"})
+        if self.has("open_output") != self.has("output_files"):
+            raise ManifestError("open_output and output_files go together: the class has one of them")
         values.check(self.flavor.Config, m.config, "config")
         values.check(self.flavor.Settings, m.settings, "settings")
         agree(m, {c: self.has(name) for c, name in CAPABILITIES.items()}, CAPABILITIES, all=True)
@@ -109,6 +114,9 @@ class RemoteImplementation:
             s.cleanup = lambda h, what: f.cleanup(c, h, what)
         if self.has("registry_auth"):
             s.registry_auth = lambda r: f.registry_auth(c, r)
+        if self.has("open_output"):
+            s.output_files = lambda h, at: f.output_files(c, h, at)
+            s.open_output = lambda h, at, name, offset: f.open_output(c, h, at, name, offset)
         if self.has("scope"):
             s.scope = lambda: f.scope(c)
         if self.has("watch"):

@@ -56,6 +56,13 @@ class Remote(ABC):
         def preflight(self, config, step or None) -> None                 "preflight"
         def cleanup(self, config, handle, what: What) -> None             "cleanup"
         def registry_auth(self, config, request: RegistryRequest) -> RegistryCredentials   "registry_auth"
+        def output_files(self, config, handle, location: str) -> Iterable[OutputFile]      "read_output"
+        def open_output(self, config, handle, location, name, offset) -> tuple[OutputFile, BinaryIO]
+            Both read what a step left, at a location that a terminal Status listed,
+            where the host has no access. open_output opens the file of a listed
+            name at an offset; the SDK reads, compares versions, and takes an early
+            end for "could not ask". Config refuses a location that is none of the
+            job's, NoOutput and OutputRange say what is not there.
         def validate(self, config, step or None) -> None
             Checks that HCL cannot express, without network; raises Config,
             warning(...) or Several.

@@ -21,6 +21,12 @@ ATTACHED = 4 * 3600.0
 # does not keep it, before the answer is UNCERTAIN.
 SUBMIT = 60.0
 SUBMIT_SLACK = 1.0
+# Listing a thousand pages of an object store takes minutes.
+OUTPUT_LIST = 600.0
+# One read of an output: a hanging one is begun anew by the host, at its offset.
+OUTPUT_STALL = 120.0
+# A message of an output: a quarter of the contract's limit.
+OUTPUT_CHUNK = 256 << 10
 # Validate, Plan, Find, Cancel, RegistryAuth: somebody waits at a terminal.
 CHECK = 60.0
 # Cleanup deletes staged objects with many calls, and nobody waits for it.

@@ -109,7 +109,7 @@ def safely(loop: asyncio.AbstractEventLoop, f: Callable[[], None]) -> None:
 def handlers(server: Server, enter: Callable[[str, Any, Awaitable[Any]], Awaitable[Any]]) -> Any:
     """The service's generic handler, made from its descriptor. enter wraps each
     call: it refuses, keeps account of and cancels them."""
-    from . import checks, control, logs, submit, watch
+    from . import checks, control, logs, outputs, submit, watch
 
     unary: dict[str, Callable[[Server, Any], Awaitable[Any]]] = {
         "GetMetadata": checks.metadata,
@@ -126,6 +126,7 @@ def handlers(server: Server, enter: Callable[[str, Any, Awaitable[Any]], Awaitab
         "Prepare": submit.prepare,
         "Watch": watch.watch,
         "Logs": logs.logs,
+        "ReadOutput": outputs.read_output,
     }
     service = pb.DESCRIPTOR.services_by_name["StepOperator"]
     out: dict[str, Any] = {}

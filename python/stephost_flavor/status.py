@@ -58,6 +58,20 @@ class Output:
 
 
 @dataclass
+class OutputFile:
+    """One file of an output."""
+
+    name: str = ""
+    """Relative to the location, with "/" between directories; "" where the location
+    itself is the file."""
+    bytes: int = -1
+    """The size of the whole file; -1 = unknown."""
+    version: str = ""
+    """Changes with the content, for example an entity tag; "" = unknown."""
+    modified_at: datetime | float | None = None
+
+
+@dataclass
 class Status:
     """Status of a job as the backend tells it. Times need a time zone."""
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-# #!stephost flavor manifest v1 913 sha256:e078e083ff4c17191c63cdb62045b704f30b4304d2754e002e9f217221a5ebf6
+# #!stephost flavor manifest v1 951 sha256:a41552b3cd7974a27d18b45b5af02f15823a1e9eef98c4bed53e1a1e9c988143
 # flavor "detached" {
 #   version      = "0.1.0"
 #   protocol     = [1]
 #   summary      = "For tests: jobs that outlive the plugin, kept in a directory."
 #   environment  = ["directory"]
-#   capabilities = ["find", "logs", "cancel", "cleanup", "plan", "prepare", "preflight"]
+#   capabilities = ["find", "logs", "cancel", "cleanup", "plan", "prepare", "preflight", "read_output"]
+#   outputs      = "uri"
 #   secrets      = "store"
 #   handles      = [1]
 #   exec {
@@ -47,7 +48,7 @@ import time
 from dataclasses import dataclass
 
 from stephost_flavor import (
-    AlreadyOver, CancelOptions, Config, Found, Handle, Job, LogRequest, LogSource, LogWriter, Phase, Plan, Prepared, Query,
+    AlreadyOver, CancelOptions, Config, Found, Handle, Job, LogRequest, LogSource, LogWriter, NoOutput, Output, OutputFile, OutputRange, Phase, Plan, Prepared, Query,
     Rejected, Remote, Scope, Secret, Status, Step, Unreachable, What, main,
 )
 
@@ -90,6 +91,7 @@ class Detached(Remote):
         job = os.path.join(config.dir, step.key)
         handle = Handle(step.key.encode(), native_name=step.key)
         made = tempfile.mkdtemp(prefix=".new-", dir=config.dir)
+        os.mkdir(os.path.join(made, "out"))
         with open(os.path.join(made, "job.json"), "w") as f:
             json.dump({"digest": step.request_digest, "token": step.token, "attempt": step.attempt, "run": step.run_id}, f)
         try:
@@ -102,7 +104,7 @@ class Detached(Remote):
             handle.existing = True
         if not os.path.exists(os.path.join(job, "pid")):
             # New, or half made by a process that was killed here.
-            subprocess.Popen(["sh", "-c", RUNNER, "sh", *step.argv], cwd=job, env={**os.environ, **step.environ()},
+            subprocess.Popen(["sh", "-c", RUNNER, "sh", *step.argv], cwd=job, env={**os.environ, **step.environ(), "STEPHOST_OUTPUT_DIR": os.path.join(job, "out")},
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         time.sleep(step.settings.slow_submit)
         if self.told(config, "slow"):
@@ -125,7 +127,8 @@ class Detached(Remote):
             return Status(Phase.LOST, message="the job is gone")
         if os.path.exists(os.path.join(job, "exit")):
             code = int(open(os.path.join(job, "exit")).read())
-            return Status(Phase.SUCCEEDED if code == 0 else Phase.FAILED, exit_code=code)
+            return Status(Phase.SUCCEEDED if code == 0 else Phase.FAILED, exit_code=code,
+                          outputs=[Output(".", "job://" + handle.data.decode())])
         if os.path.exists(os.path.join(job, "cancelled")):
             return Status(Phase.CANCELLED)
         return Status(Phase.RUNNING if os.path.exists(os.path.join(job, "pid")) else Phase.QUEUED)
@@ -179,6 +182,33 @@ class Detached(Remote):
             if over or not request.follow:
                 return
             time.sleep(0.05)
+
+    def out(self, config: Where, handle: Handle, location: str) -> str:
+        if location != "job://" + handle.data.decode():
+            raise Config("", "that is no output of this job")
+        return os.path.join(config.dir, handle.data.decode(), "out")
+
+    def output_files(self, config: Where, handle: Handle, location: str):
+        top = self.out(config, handle, location)
+        for at, _, names in os.walk(top):
+            for name in names:
+                path = os.path.join(at, name)
+                yield self.about(path, os.path.relpath(path, top))
+
+    def about(self, path: str, name: str) -> OutputFile:
+        st = os.stat(path)
+        return OutputFile(name, st.st_size, f"{st.st_mtime_ns}-{st.st_size}", st.st_mtime)
+
+    def open_output(self, config: Where, handle: Handle, location: str, name: str, offset: int):
+        path = os.path.join(self.out(config, handle, location), name)
+        if not os.path.isfile(path):
+            raise NoOutput
+        file = self.about(path, name)
+        if offset > 0 and offset >= file.bytes:
+            raise OutputRange
+        body = open(path, "rb")
+        body.seek(offset)
+        return file, body
 
     def cleanup(self, config: Where, handle: Handle, what: What) -> None:
         if what == What.RECORD:
