@@ -111,11 +111,14 @@ def outputs(
     operator: str | None = None,
     token: str | None = None,
     get: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> tuple[builtins.list[Output], Mapping[str, Any]]:
-    """What a run left: outputs and named values. ``get`` copies outputs that lie on
-    this machine into a directory."""
+    """What a run left: outputs and named values. ``get`` fetches the outputs into a
+    directory; files that are there and are others are not replaced, but with
+    ``overwrite``. LaunchError when one could not be had."""
     words = ["run", "outputs", *_name(run, operator, token)]
     words += ["--get", os.fspath(get)] if get is not None else []
+    words += ["--overwrite"] if overwrite else []
     item = _cli.ask(words)["item"]
     found = Result.of({"outputs": item.get("outputs"), "values": item.get("values")})
     return builtins.list(found.outputs), found.values
