@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 18187 sha256:67878d8d5b1355d0aa92c664ff95b43a0104ff4c1e41de0257fc1fa0f4e96446
+#!stephost flavor manifest v1 18447 sha256:fc69e1805f691ba84da01106d49b91a8764d6893a97086bc3448b1c0f6c37370
 # The manifest of the flavor `kubernetes`. After a change: stephost flavor stamp flavor.hcl
 flavor "kubernetes" {
   version      = "0.1.0"
@@ -12,12 +12,13 @@ flavor "kubernetes" {
   pass_env     = ["KUBECONFIG", "KUBERNETES_*", "AWS_*", "GOOGLE_*", "CLOUDSDK_*", "USE_GKE_GCLOUD_AUTH_PLUGIN", "AZURE_*", "AAD_*"]
   machine_arch = "amd64"
 
-  prerequisites = "A cluster of Kubernetes 1.31 or later (podFailurePolicy and podReplacementPolicy are relied on), a namespace, and a registry that its nodes can pull from. Kubernetes promises to run a step once only as far as it says: \"the same program may sometimes be started twice\" when a node is lost; stephost makes one Job with backoffLimit 0, and shows every further start as a restart and a new epoch of the log. Kubernetes gives one log per container, in which standard output and standard error are mixed: all of it arrives as stdout. A kubelet serves the newest file of a rotated log only; where lines may have been lost with an older one, the log says so. Images are built for amd64; for other nodes write platform = \"linux/arm64\" in the environment."
+  prerequisites = "A cluster of Kubernetes 1.31 or later (podFailurePolicy and podReplacementPolicy are relied on), a namespace, and a registry that its nodes can pull from. Kubernetes promises to run a step once only as far as it says: \"the same program may sometimes be started twice\" when a node is lost; stephost makes one Job with backoffLimit 0, and shows every further start as a restart and a new epoch of the log. Kubernetes gives one log per container, in which standard output and standard error are mixed: all of it arrives as stdout. A kubelet serves the newest file of a rotated log only; where lines may have been lost with an older one, the log says so. So it does at its end on nodes with containerd before 1.6.22 or 1.7.3, which drop what they have not read when a container ends. Images are built for amd64; for other nodes write platform = \"linux/arm64\" in the environment."
   permissions   = <<-EOT
     In the namespace: create, get, list, watch, patch and delete jobs; list, watch and delete pods; get pods/log;
     create and delete secrets, and services for several nodes; list events (optional: reasons for a Job without
-    pods). Get the namespaces kube-system and the Job's own, which tell one cluster from another. As a Role, with a
-    ClusterRole for namespaces:
+    pods). Get the namespaces kube-system and the Job's own, which tell one cluster from another; get and list nodes
+    (optional: whether a node's container runtime may lose the end of a log, whether some node fits). As a Role, with
+    a ClusterRole for namespaces and nodes:
 
     ```yaml
     rules:
