@@ -27,6 +27,8 @@ type Request struct {
 	// Packages are all that the step will find: those of the base and those of the
 	// layer. A name that stands twice is the layer's the second time.
 	Packages []requirements.Package
+	// Unread says that nobody has read which packages there are.
+	Unread bool
 	// GPU and Type are the step's resources; Type may be empty.
 	GPU  int
 	Type string
@@ -65,7 +67,7 @@ func Check(r Request) []Warning {
 	c.cpuTwins()
 	c.cupy()
 	c.fits()
-	if len(c.warnings) == 0 && c.users == 0 && c.base.none() && !c.amd() {
+	if len(c.warnings) == 0 && !r.Unread && c.users == 0 && c.base.none() && !c.amd() {
 		c.warn("the step asks for "+gpus(r.GPU)+", and nothing in the image uses one: the base has no CUDA, and no package brings it",
 			"require a package that brings CUDA (torch, tensorflow[and-cuda], jax[cuda12]), choose a base image with CUDA, or ask for no GPU")
 	}

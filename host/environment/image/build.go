@@ -253,8 +253,9 @@ func (r *Request) checkGPU(res *Result, b *base, f *requirements.BaseFacts) {
 	}
 	slices.SortFunc(have, func(a, b requirements.Package) int { return strings.Compare(a.Name, b.Name) })
 	for _, w := range gpu.Check(gpu.Request{
-		Image:    gpu.Image{Ref: b.ref.String(), Platform: b.platform.String(), Env: envOf(b.config.Config.Env), Labels: b.config.Config.Labels},
-		Packages: append(have, res.Packages...), GPU: int(r.GPU), Type: r.GPUType,
+		Image: gpu.Image{Ref: b.ref.String(), Platform: b.platform.String(), Env: envOf(b.config.Config.Env), Labels: b.config.Config.Labels,
+			Given: r.Image != ""},
+		Packages: append(have, res.Packages...), Unread: r.Image != "" && len(have) == 0, GPU: int(r.GPU), Type: r.GPUType,
 	}) {
 		text := w.Summary
 		if w.Fix != "" {

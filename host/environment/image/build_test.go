@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -263,6 +264,28 @@ func TestGPUVariables(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, cfg.Config.Env, "NVIDIA_VISIBLE_DEVICES=all")
 	assert.Contains(t, cfg.Config.Env, "NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+}
+
+// TestGivenGPU: nothing is set in an image that is run as it is, so what it says
+// itself counts. Its packages are not read, and so not judged.
+func TestGivenGPU(t *testing.T) {
+	w := newWorld(t)
+	w.request = Request{Image: w.request.BaseImage, CacheDir: w.request.CacheDir, Environ: []string{}, GPU: 1}
+	assert.Empty(t, w.mustBuild().Warnings)
+
+	img := pythonBase(t)
+	cfg, err := img.ConfigFile()
+	require.NoError(t, err)
+	cfg = cfg.DeepCopy()
+	cfg.Config.Env = append(cfg.Config.Env, "NVIDIA_VISIBLE_DEVICES=void")
+	img, err = mutate.ConfigFile(img, cfg)
+	require.NoError(t, err)
+	w.request.Image = w.s.put(t, "ml/hidden:1", img)
+	warnings := w.mustBuild().Warnings
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], `NVIDIA_VISIBLE_DEVICES="void", which hides every GPU: set env =`)
+	w.request.GPU = 0
+	assert.Empty(t, w.mustBuild().Warnings)
 }
 
 func TestBaseAlone(t *testing.T) {

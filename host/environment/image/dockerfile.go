@@ -50,7 +50,7 @@ func (r *Request) fromDockerfile(ctx context.Context, c *connector, say func(str
 	}
 	repo := repositoryFor(r.Push)
 	host, _, _ := strings.Cut(repo, "/")
-	t, err := r.findTool(tools(c.plain(host)))
+	t, err := r.findTool(ctx, tools(c.plain(host)))
 	if err != nil {
 		return "", err
 	}
@@ -79,17 +79,39 @@ func (r *Request) fromDockerfile(ctx context.Context, c *connector, say func(str
 	return image, nil
 }
 
-// findTool is the first tool of which the daemon, where it needs one, answers.
-func (r *Request) findTool(list []tool) (*tool, error) {
+// daemonBound is how long a daemon may take to say that it is there.
+const daemonBound = 10 * time.Second
+
+// findTool is the first tool that can build. A docker without its daemon, as many
+// machines have it, leaves the work to the next one; where there is none, what it
+// says of its daemon helps the person best.
+func (r *Request) findTool(ctx context.Context, list []tool) (*tool, error) {
 	var names []string
+	var idle *tool
 	for i := range list {
-		if _, err := exec.LookPath(list[i].name); err == nil {
-			return &list[i], nil
+		t := &list[i]
+		names = append(names, t.name)
+		if _, err := exec.LookPath(t.name); err != nil {
+			continue
 		}
-		names = append(names, list[i].name)
+		if t.name != "docker" || r.daemonAnswers(ctx, t.name) {
+			return t, nil
+		}
+		idle = t
+	}
+	if idle != nil {
+		return idle, nil
 	}
 	return nil, config("a Dockerfile needs a tool that builds it, and none of "+strings.Join(names, ", ")+" is on PATH",
 		"install one of them; or use base_image with requirements and source, which need none")
+}
+
+func (r *Request) daemonAnswers(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, daemonBound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, "version", "--format", "{{.Server.Version}}")
+	cmd.Env = r.Environ
+	return cmd.Run() == nil
 }
 
 func (r *Request) runTool(ctx context.Context, name string, args []string) error {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/stephost/stephost/host/environment/requirements"
 )
 
 // given checks an image that is run as it is. A tag becomes the digest that it
@@ -27,7 +29,9 @@ func (r *Request) given(ctx context.Context, c *connector) (*Result, error) {
 	digest, byDigest := ref.(name.Digest)
 	switch {
 	case err == nil:
-		return &Result{Reference: ref.Context().Name() + "@" + d.Digest.String()}, nil
+		res := &Result{Reference: ref.Context().Name() + "@" + d.Digest.String()}
+		r.checkGivenGPU(ctx, c, res)
+		return res, nil
 	case absent(err):
 		return nil, missingImage(ref, err)
 	case ctx.Err() != nil || !byDigest:
@@ -41,4 +45,21 @@ func (r *Request) given(ctx context.Context, c *connector) (*Result, error) {
 	}
 	return &Result{Reference: digest.Name(), Warnings: []string{
 		fmt.Sprintf("Whether %s exists could not be checked: %s.", digest.Name(), why)}}, nil
+}
+
+// checkGivenGPU warns of what an image that is run as it is says of GPUs: its config
+// is read, and its packages where a build has read them. What cannot be read is no
+// reason not to run it.
+func (r *Request) checkGivenGPU(ctx context.Context, c *connector, res *Result) {
+	if r.GPU == 0 || r.CacheDir == "" {
+		return
+	}
+	cache := newCache(r.CacheDir)
+	b, err := resolveBase(ctx, c, cache, res.Reference, r.Platform)
+	if err != nil {
+		return
+	}
+	f := &requirements.BaseFacts{}
+	cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), f)
+	r.checkGPU(res, b, f)
 }
