@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,78 +12,41 @@ import (
 	"github.com/stephost/stephost/pluginsdk"
 )
 
-// driverProgram starts what spark-submit cannot be given as it is.
+// driverProgram is what spark-submit starts in place of the command.
 //
 //go:embed driver.py
 var driverProgram []byte
 
-// kind of an application.
-type kind int
-
-const (
-	// script is a Python file that spark-submit takes as it is.
-	script kind = iota + 1
-	// jar is one with a main class.
-	jar
-	// command is anything else: driver.py becomes it.
-	command
-)
-
-// application is the step's command in spark-submit's terms.
+// application is the step's command in spark-submit's terms: a jar, or anything
+// else, which driver.py becomes.
 type application struct {
-	kind kind
-	// primary is the file, and python the interpreter that the command names, or "".
-	primary, python string
-	args            []string
+	// jar is the file, or "".
+	jar string
+	// argv is the command, or the arguments of the jar.
+	argv []string
 }
-
-// plainFile is a name of a file that Spark does not take for an address: it makes
-// URIs of them, with fragments and escapes.
-var plainFile = regexp.MustCompile(`^[A-Za-z0-9_./@+-]+$`)
 
 var pythonName = regexp.MustCompile(`^python(3(\.[0-9]+)?)?$`)
 
-// applicationOf sorts the command. encode: it must go through driver.py, whatever
-// it is, if it is no jar.
-func applicationOf(argv []string, encode bool) (application, error) {
-	first := argv[0]
-	if strings.HasSuffix(first, ".jar") {
-		for i, arg := range argv {
-			if i > 0 && !plainArgument(arg) && !encode {
-				return application{}, pluginsdk.Config("command."+strconv.Itoa(i),
+// applicationOf sorts the command. python is the driver's interpreter: a script
+// without one, and a Python without a path, mean it. asJSON: the arguments of a jar
+// pass nothing that changes them.
+func applicationOf(argv []string, python string, asJSON bool) (application, error) {
+	switch first := argv[0]; {
+	case strings.HasSuffix(first, ".jar"):
+		for i, arg := range argv[1:] {
+			if !plainArgument(arg) && !asJSON {
+				return application{}, pluginsdk.Config("command."+strconv.Itoa(i+1),
 					"an argument of a jar cannot hold a carriage return or letters beyond ASCII: Spark's scripts and Java change them; hand it over in env")
 			}
 		}
-		return application{kind: jar, primary: first, args: argv[1:]}, nil
-	}
-	app := application{kind: script}
-	switch {
+		return application{jar: first, argv: argv[1:]}, nil
 	case strings.HasSuffix(first, ".py"):
-		app.primary, app.args = first, argv[1:]
-	case pythonName.MatchString(filepath.Base(first)) && len(argv) > 1 && strings.HasSuffix(argv[1], ".py") && !strings.HasPrefix(argv[1], "-"):
-		app.primary, app.args = argv[1], argv[2:]
-		if filepath.IsAbs(first) {
-			app.python = first
-		}
-	default:
-		return application{kind: command, args: argv}, nil
+		return application{argv: append([]string{python}, argv...)}, nil
+	case pythonName.MatchString(first):
+		return application{argv: append([]string{python}, argv[1:]...)}, nil
 	}
-	if encode || !plainFile.MatchString(app.primary) || !allPlain(app.args) {
-		if strings.HasSuffix(first, ".py") {
-			argv = append([]string{"python3"}, argv...)
-		}
-		return application{kind: command, args: argv}, nil
-	}
-	return app, nil
-}
-
-func allPlain(args []string) bool {
-	for _, arg := range args {
-		if !plainArgument(arg) {
-			return false
-		}
-	}
-	return true
+	return application{argv: argv}, nil
 }
 
 // plainArgument tells whether an argument passes bash and Java unchanged in every
@@ -104,7 +66,7 @@ type encoded struct {
 	Argv []string `json:"argv"`
 	Dir  string   `json:"dir,omitempty"`
 	// Parent: end with the parent process.
-	Parent *bool `json:"parent,omitempty"`
+	Parent bool `json:"parent,omitempty"`
 }
 
 func (e encoded) String() string {

@@ -50,17 +50,8 @@ func (f *spark) build(c Config, job jobdir.Job, s *pluginsdk.Step) (*built, erro
 		return nil, err
 	}
 	inCluster := set.DeployMode == cluster
-	app, err := applicationOf(s.Argv, inCluster)
-	if err != nil {
-		return nil, err
-	}
-	b := &built{app: app, dir: job.Work()}
-	if set.MainClass != "" && app.kind != jar {
-		return nil, pluginsdk.Config("settings.main_class", "the command is no jar, and only a jar has a main class")
-	}
-	if app.kind == command && !inCluster {
-		b.note("the command goes through stephost's driver.py, which becomes it: spark-submit starts nothing but plain Python files and jars")
-	}
+	b := &built{dir: job.Work()}
+	var err error
 	if b.amounts, err = amountsOf(b, c, s.Resources, set); err != nil {
 		return nil, err
 	}
@@ -71,10 +62,19 @@ func (f *spark) build(c Config, job jobdir.Job, s *pluginsdk.Step) (*built, erro
 		}
 		venv = d.Venv
 	}
-	b.python = f.pythonOf(app, s)
+	b.python = f.pythonOf(s)
+	if inCluster {
+		b.python = clusterPython(c, job, venv)
+	}
+	if b.app, err = applicationOf(s.Argv, b.python, inCluster); err != nil {
+		return nil, err
+	}
+	if set.MainClass != "" && b.app.jar == "" {
+		return nil, pluginsdk.Config("settings.main_class", "the command is no jar, and only a jar has a main class")
+	}
 	b.properties = properties(b, c, s, set, b.amounts)
 	if inCluster {
-		return b, f.buildCluster(b, c, job, s, set, venv)
+		return b, f.buildCluster(b, c, job, s, set)
 	}
 	return b, f.buildClient(b, c, job, s, set, venv)
 }
@@ -128,11 +128,10 @@ func (f *spark) buildClient(b *built, c Config, job jobdir.Job, s *pluginsdk.Ste
 	for _, name := range slices.Sorted(maps.Keys(b.properties)) {
 		b.argv = append(b.argv, "--conf", name+"="+b.properties[name])
 	}
-	switch b.app.kind {
-	case command:
-		b.argv = append(b.argv, shipped{job: job}.driver(), encoded{Argv: b.app.args}.String())
-	default:
-		b.argv = append(append(b.argv, b.app.primary), b.app.args...)
+	if b.app.jar != "" {
+		b.argv = append(append(b.argv, joined([]string{b.app.jar}, b.dir)), b.app.argv...)
+	} else {
+		b.argv = append(b.argv, shipped{job: job}.driver(), encoded{Argv: b.app.argv}.String())
 	}
 	return nil
 }

@@ -15,26 +15,22 @@ func TestApplicationOf(t *testing.T) {
 		argv []string
 		want application
 	}{
-		{"script", []string{"train.py", "a b", "", "n\nl", `"'`}, application{kind: script, primary: "train.py", args: []string{"a b", "", "n\nl", `"'`}}},
-		{"python", []string{"python", "train.py", "-x"}, application{kind: script, primary: "train.py", args: []string{"-x"}}},
-		{"a Python of its own", []string{"/opt/py/bin/python3.11", "train.py"}, application{kind: script, primary: "train.py", python: "/opt/py/bin/python3.11", args: []string{}}},
-		{"carriage return", []string{"python", "train.py", "a\rb"}, application{kind: command, args: []string{"python", "train.py", "a\rb"}}},
-		{"letters", []string{"train.py", "ü"}, application{kind: command, args: []string{"python3", "train.py", "ü"}}},
-		{"odd name", []string{"a#b.py"}, application{kind: command, args: []string{"python3", "a#b.py"}}},
-		{"module", []string{"python", "-m", "train"}, application{kind: command, args: []string{"python", "-m", "train"}}},
-		{"option", []string{"python", "-u", "train.py"}, application{kind: command, args: []string{"python", "-u", "train.py"}}},
-		{"command", []string{"sh", "-c", "true"}, application{kind: command, args: []string{"sh", "-c", "true"}}},
-		{"jar", []string{"app.jar", "$(HOME)", "{{x}}"}, application{kind: jar, primary: "app.jar", args: []string{"$(HOME)", "{{x}}"}}},
+		{"script", []string{"train.py", "a b", "", "n\nl"}, application{argv: []string{"/py", "train.py", "a b", "", "n\nl"}}},
+		{"python", []string{"python", "-u", "train.py"}, application{argv: []string{"/py", "-u", "train.py"}}},
+		{"python3.11", []string{"python3.11", "-m", "train"}, application{argv: []string{"/py", "-m", "train"}}},
+		{"a Python of its own", []string{"/opt/bin/python3", "train.py"}, application{argv: []string{"/opt/bin/python3", "train.py"}}},
+		{"command", []string{"sh", "-c", "true"}, application{argv: []string{"sh", "-c", "true"}}},
+		{"jar", []string{"app.jar", "$(HOME)", "{{x}}"}, application{jar: "app.jar", argv: []string{"$(HOME)", "{{x}}"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := applicationOf(tc.argv, false)
+			got, err := applicationOf(tc.argv, "/py", false)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, got)
 		})
 	}
-	_, err := applicationOf([]string{"app.jar", "a\rb"}, false)
+	_, err := applicationOf([]string{"app.jar", "a\rb"}, "/py", false)
 	assert.ErrorContains(t, err, "carriage return")
-	_, err = applicationOf([]string{"app.jar", "a\rb"}, true)
+	_, err = applicationOf([]string{"app.jar", "a\rb"}, "/py", true)
 	assert.NoError(t, err, "the REST API takes JSON")
 }
 

@@ -34,18 +34,12 @@ func (p shared) venv(of string) string { return filepath.Join(p.dir, "venvs", fi
 
 // buildCluster makes the request to the REST API. The driver's process on the
 // worker is SparkSubmit in client mode, so it takes the same options as here.
-func (f *spark) buildCluster(b *built, c Config, job jobdir.Job, s *pluginsdk.Step, set Settings, venv string) error {
+func (f *spark) buildCluster(b *built, c Config, job jobdir.Job, s *pluginsdk.Step, set Settings) error {
 	if len(s.Secrets) > 0 && !s.AllowVisibleSecrets {
 		return pluginsdk.Config("secrets", "in cluster mode master and workers are shown the driver's environment: write allow_visible_secrets = true, or use deploy_mode = \"client\"")
 	}
 	place := shared{dir: c.SharedDir, key: job.Key}
 	b.dir = place.work()
-	if venv != "" {
-		b.python = filepath.Join(place.venv(venv), "bin", "python")
-	} else if b.app.python == "" {
-		b.python = "python3" // of the worker's PATH: this machine's may be elsewhere
-	}
-
 	b.plain = maps.Clone(s.Env)
 	if b.plain == nil {
 		b.plain = map[string]string{}
@@ -77,15 +71,10 @@ func (f *spark) buildCluster(b *built, c Config, job jobdir.Job, s *pluginsdk.St
 	for _, name := range slices.Sorted(maps.Keys(b.properties)) {
 		args = append(args, "--conf", name+"="+b.properties[name])
 	}
-	if b.app.kind == jar {
-		args = append(append(args, joined([]string{b.app.primary}, b.dir)), b.app.args...)
+	if b.app.jar != "" {
+		args = append(append(args, joined([]string{b.app.jar}, b.dir)), b.app.argv...)
 	} else {
-		argv := slices.Clone(b.app.args)
-		if pythonName.MatchString(argv[0]) {
-			argv[0] = b.python
-		}
-		yes := true
-		args = append(args, place.driver(), encoded{Argv: argv, Dir: b.dir, Parent: &yes}.String())
+		args = append(args, place.driver(), encoded{Argv: b.app.argv, Dir: b.dir, Parent: true}.String())
 	}
 
 	properties := maps.Clone(b.properties)
@@ -103,6 +92,15 @@ func (f *spark) buildCluster(b *built, c Config, job jobdir.Job, s *pluginsdk.St
 	}
 	b.note("the driver runs on a worker of %s; its environment is that worker's and what stands here", c.Master)
 	return nil
+}
+
+// clusterPython is the driver's and the executors' Python: that of the copied
+// environment, else that of the worker's PATH; this machine's may be elsewhere.
+func clusterPython(c Config, job jobdir.Job, venv string) string {
+	if venv == "" {
+		return "python3"
+	}
+	return filepath.Join(shared{dir: c.SharedDir, key: job.Key}.venv(venv), "bin", "python")
 }
 
 // stageCluster puts what the driver needs where the workers see it.

@@ -24,6 +24,8 @@ import (
 type api struct {
 	*httptest.Server
 	created atomic.Int32
+	// login is the last header of that kind.
+	login atomic.Value
 }
 
 func newAPI(t *testing.T, answer func(w http.ResponseWriter, request standalone.Request)) *api {
@@ -34,6 +36,7 @@ func newAPI(t *testing.T, answer func(w http.ResponseWriter, request standalone.
 			return
 		}
 		a.created.Add(1)
+		a.login.Store(r.Header.Get("Authorization"))
 		var request standalone.Request
 		data, _ := io.ReadAll(r.Body)
 		_ = json.Unmarshal(data, &request)
@@ -96,10 +99,11 @@ func TestNotSent(t *testing.T) {
 	s.Secrets, s.AllowVisibleSecrets = map[string]*operatorv1.Secret{"TOKEN": {Value: "hunter2"}}, true
 	dead := h.target(map[string]any{"master": "spark://m:7077", "rest_url": "http://127.0.0.1:1", "shared_dir": filepath.Join(h.dir, "shared")})
 	require.NotNil(t, h.submit(dead, s).GetNotSent())
-	target := h.target(map[string]any{"master": "spark://m:7077", "rest_url": a.URL, "shared_dir": filepath.Join(h.dir, "shared")})
+	target := h.target(map[string]any{"master": "spark://m:7077", "rest_url": a.URL, "rest_token": "t0ken", "shared_dir": filepath.Join(h.dir, "shared")})
 	first, second := h.submit(target, s).GetAccepted(), h.submit(target, s).GetAccepted()
 	require.NotNil(t, first)
 	assert.Equal(t, "driver-1", first.NativeName)
+	assert.Equal(t, "Bearer t0ken", a.login.Load())
 	assert.False(t, first.Existing)
 	assert.True(t, second.GetExisting())
 	assert.EqualValues(t, 1, a.created.Load())

@@ -1,9 +1,10 @@
 """Becomes the command that its argument holds.
 
-Spark's scripts and Java would change some arguments (carriage returns; letters
-beyond ASCII, in a plain locale), and spark-submit starts nothing but Python files
-and jars. So such a command travels encoded, and this program replaces itself with
-it: it keeps the process, the environment and PySpark's gateway in it.
+spark-submit starts nothing but Python files and jars; its scripts and Java change
+some arguments (carriage returns; letters beyond ASCII, in a plain locale), and Java
+mixes what Python writes to standard error into standard output (PythonRunner,
+redirectErrorStream). So the command travels encoded, and this program replaces
+itself with it: it keeps the process, the environment and PySpark's gateway in it.
 """
 import base64
 import json
@@ -12,6 +13,15 @@ import sys
 
 command = json.loads(base64.b64decode(sys.argv[1]))
 
+if sys.platform == "linux":
+    # Java's own two streams, as the runner or the worker reads them.
+    for stream in (1, 2):
+        try:
+            fd = os.open(f"/proc/{os.getppid()}/fd/{stream}", os.O_WRONLY | os.O_APPEND)
+        except OSError:
+            continue  # mixed, as Spark has it
+        os.dup2(fd, stream)
+        os.close(fd)
 if "parent" in command:
     # In cluster mode nobody looks after this process but Java: it must not outlive
     # it. PR_SET_PDEATHSIG = 1, SIGKILL = 9 (prctl(2)).

@@ -47,7 +47,7 @@ func TestEveryField(t *testing.T) {
 			s.Resources = &operatorv1.Resources{Gpu: 2}
 			s.Env, s.Secrets = map[string]string{"LEVEL": "info"}, map[string]*operatorv1.Secret{"TOKEN": {Value: "hunter2"}}
 			s.AllowVisibleSecrets = true
-			got, r := h.plan(h.target(map[string]any{"master": tc.master, "shared_dir": "/mnt/shared", "rest_token": "hunter3"}), s)
+			got, r := h.plan(h.target(map[string]any{"master": tc.master, "shared_dir": "/mnt/shared", "rest_token": "hunter3", "inherit_env": []string{"SPARK_EXTRA"}}), s)
 			require.Empty(t, r.Diagnostics)
 			assert.NotContains(t, r.Request, "hunter", "no secret stands in a plan")
 			golden(t, tc.golden, got)

@@ -43,7 +43,9 @@ func newHarness(t testing.TB) *harness {
 	h.put(filepath.Join(h.spark, "jars", "spark-core_2.13-4.1.4.jar"), 0o644)
 	h.put(filepath.Join(h.java, "bin", "java"), 0o755)
 	f := newSpark()
-	f.environ = func() []string { return []string{"PATH=/usr/bin:/bin", "HOME=/home/ada", "SPARK_LOCAL_IP=127.0.0.1"} }
+	f.environ = func() []string {
+		return []string{"PATH=/usr/bin:/bin", "HOME=/home/ada", "SPARK_LOCAL_IP=127.0.0.1", "SPARK_EXTRA=more"}
+	}
 	server, err := pluginsdk.NewServer(manifest, pluginsdk.RemoteOf(f))
 	require.NoError(t, err)
 	listener := bufconn.Listen(1 << 20)

@@ -100,10 +100,7 @@ func (f *spark) java(c Config) (string, error) {
 }
 
 // pythonOf is the interpreter of the driver.
-func (f *spark) pythonOf(app application, s *pluginsdk.Step) string {
-	if app.python != "" {
-		return app.python
-	}
+func (f *spark) pythonOf(s *pluginsdk.Step) string {
 	if d := s.Environment.Directory; d != nil && d.Python != "" {
 		return d.Python
 	}

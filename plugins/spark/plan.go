@@ -49,8 +49,8 @@ func (f *spark) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pl
 	if b.request != nil {
 		show = planned{Create: c.rest() + "/v1/submissions/create", Request: b.request, Secrets: b.secret, Record: job.Dir}
 	}
-	if b.app.kind == command {
-		show.Command = b.app.args // in argv it is encoded
+	if b.app.jar == "" {
+		show.Command = b.app.argv // in argv it is encoded
 	}
 	if s.Deadlines.Run > 0 && b.request == nil {
 		show.RunLimit = s.Deadlines.Run.String()

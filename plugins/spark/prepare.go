@@ -34,7 +34,7 @@ func (f *spark) stage(ctx context.Context, c Config, b *built, job jobdir.Job, s
 		return f.stageCluster(ctx, c, b, job, s, progress)
 	}
 	to := shipped{job: job}
-	if b.app.kind == command {
+	if b.app.jar == "" {
 		if err := write(to.driver(), content(driverProgram)); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ func rows() []row {
 		{"python", "a flavor in Python beside its twin in Go: start, call, log", benchPython},
 		{"pycall", "a decorated Python function, and a step of ZenML's, beside a launch", benchPyCall},
 		{"kubernetes", "launch on a real cluster, beside kubectl", benchKubernetes},
+		{"spark", "an application on a local master, beside a bare spark-submit", benchSpark},
 		{"image", "build and push of an image, beside docker and buildah", benchImage},
 		{"store", "spool and store of runs (go test -bench)", benchStore},
 	}

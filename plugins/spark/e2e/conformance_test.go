@@ -25,5 +25,24 @@ func TestConformance(t *testing.T) {
 		Settings:   map[string]any{"submit_kwargs": properties},
 		Witness:    t.TempDir(),
 		JobTimeout: hang,
+		Waive: map[string]string{
+			"logs.whole": javaSays, "logs.resume": javaSays, "logs.bytes": javaSays, "logs.flood": javaSays,
+		},
+	})
+}
+
+const javaSays = "Java and Spark write lines of their own to standard error; TestConformanceOfLogs is without them"
+
+// TestConformanceOfLogs runs the checks of logs without Java.
+func TestConformanceOfLogs(t *testing.T) {
+	plugintest.Run(t, plugintest.Config{
+		Plugin:     plugin(),
+		Kind:       plugintest.Remote,
+		Tier:       plugintest.Full,
+		Only:       []string{"logs."},
+		Env:        install.Environ(),
+		Operator:   map[string]any{"master": "local[2]", "spark_home": standIn(t), "state_dir": t.TempDir()},
+		Witness:    t.TempDir(),
+		JobTimeout: hang,
 	})
 }
