@@ -39,7 +39,7 @@ func Flags() []Flag {
 		{Name: "base-image", Value: "IMAGE", Usage: "image to build the step's image on", add: environment},
 		{Name: "dockerfile", Value: "PATH", Usage: "Dockerfile that the base image is built from", add: environment},
 		{Name: "requirement", Value: "REQUIREMENT", Usage: "Python requirement, for example scikit-learn==1.5.*", Repeatable: true, add: (*Inline).requirement},
-		{Name: "requirements-file", Value: "PATH", Usage: "requirements.txt or pyproject.toml", add: environment},
+		{Name: "requirements-file", Value: "PATH", Usage: "requirements.txt, pyproject.toml, or a lock file (uv.lock, pylock.toml)", add: environment},
 		{Name: "source", Value: "PATH[:TARGET]", Usage: "directory with the step's code", Repeatable: true, add: (*Inline).source},
 		{Name: "registry", Value: "REGISTRY", Usage: "registry that images are pushed to", add: environment},
 		{Name: "platform", Value: "OS/ARCH", Usage: "platform of the image, for example linux/amd64", add: environment},

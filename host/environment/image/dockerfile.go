@@ -26,7 +26,8 @@ type tool struct {
 	commands [][]string
 }
 
-// tools in the order in which they are looked for. docker and buildah push with
+// tools in the order in which they are looked for. buildah keeps its layers only when
+// told to, and without them each build gives another base. docker and buildah push with
 // the login of their own; buildctl does both in one.
 func tools(plain bool) []tool {
 	verify := "--tls-verify=true"
@@ -36,7 +37,7 @@ func tools(plain bool) []tool {
 	}
 	return []tool{
 		{"docker", [][]string{{"build", "--platform", "%p", "-f", "%f", "-t", "%i", "%d"}, {"push", "%i"}}},
-		{"buildah", [][]string{{"build", "--platform", "%p", "-f", "%f", "-t", "%i", "%d"}, {"push", verify, "%i", "docker://%i"}}},
+		{"buildah", [][]string{{"build", "--layers", "--platform", "%p", "-f", "%f", "-t", "%i", "%d"}, {"push", verify, "%i", "docker://%i"}}},
 		{"buildctl", [][]string{{"build", "--frontend", "dockerfile.v0", "--opt", "platform=%p", "--opt", "filename=%n",
 			"--local", "context=%d", "--local", "dockerfile=%d", "--output", output}}},
 	}

@@ -25,7 +25,7 @@ func TestDockerfile(t *testing.T) {
 	script := "#!/bin/sh\nfor a; do printf '%s|' \"$a\"; done >> " + called + "; echo >> " + called + "\n"
 	for tool, want := range map[string][]string{
 		"buildctl": {"build|--frontend|dockerfile.v0|--opt|platform=linux/amd64|--opt|filename=Dockerfile|", "type=image,name=IMAGE,push=true,registry.insecure=true|"},
-		"buildah":  {"build|--platform|linux/amd64|-f|" + w.request.Dockerfile + "|-t|IMAGE|" + w.app + "|", "push|--tls-verify=false|IMAGE|docker://IMAGE|"},
+		"buildah":  {"build|--layers|--platform|linux/amd64|-f|" + w.request.Dockerfile + "|-t|IMAGE|" + w.app + "|", "push|--tls-verify=false|IMAGE|docker://IMAGE|"},
 		"docker":   {"build|--platform|linux/amd64|-f|" + w.request.Dockerfile + "|-t|IMAGE|" + w.app + "|", "push|IMAGE|"},
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, tool), []byte(script), 0o755))
