@@ -196,6 +196,9 @@ func (f *spark) foundDriver(job jobdir.Job, one *pluginsdk.Job) (is, undetermine
 	}
 	if d.ID != "" {
 		one.Handle.NativeName = d.ID
+		if _, err := job.ReadExit(); err != nil {
+			one.Phase = pluginsdk.Running // the rest is the master's to say
+		}
 		return true, false, nil
 	}
 	_, err = job.ReadStarted()

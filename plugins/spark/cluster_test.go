@@ -110,6 +110,7 @@ func TestNotSent(t *testing.T) {
 	found := h.find(target)
 	require.Len(t, found.Jobs, 1)
 	assert.Equal(t, "driver-1", found.Jobs[0].NativeName)
+	assert.Equal(t, operatorv1.Phase_PHASE_RUNNING, found.Jobs[0].Phase)
 }
 
 func TestJudge(t *testing.T) {

@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 15513 sha256:f4f7132229c794e55a8c357fa672519dbadf43c79a66b269765d80961accadac
+#!stephost flavor manifest v1 15590 sha256:0172a245fe35e4d8700c8a5cdd421b37aaeaed7ccf2be17f9a9fac8652633b2b
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -112,7 +112,7 @@ flavor "spark" {
   config "shared_dir" {
     type        = string
     default     = null
-    description = "Directory that this machine and all workers see under the same path, for cluster mode: the step's source, its packages and its outputs lie there."
+    description = "Directory that this machine and all workers see under the same path, for cluster mode: the step's source, its packages and its outputs lie there. The user of the workers must be able to write to what this user makes there."
     validation {
       condition     = value == null || can(regex("^/", value))
       error_message = "must be an absolute path"

@@ -123,7 +123,7 @@ func (a *appSeen) scanFile(job jobdir.Job) {
 func (f *spark) refine(c Config) detached.Refine {
 	return func(ctx context.Context, job jobdir.Job, status pluginsdk.Status) (pluginsdk.Status, error) {
 		switch {
-		case status.Phase == pluginsdk.Succeeded:
+		case status.Phase == pluginsdk.Succeeded, status.Phase.Terminal() && len(c.uis()) == 0:
 			f.seen.forget(job.Dir)
 		case status.Phase.Terminal():
 			a := f.seen.of(job.Dir)

@@ -231,3 +231,22 @@ func TestLock(t *testing.T) {
 	require.NoError(t, f.Close())
 	assert.False(t, errors.Is(err, ErrBusy))
 }
+
+// TestRecords: what a flavor notes is there, whole, until it is replaced.
+func TestRecords(t *testing.T) {
+	s, j := newJob(t)
+	_, _, err := s.Create(j, Meta{RunToken: "t"})
+	require.NoError(t, err)
+	var got map[string]string
+	require.ErrorIs(t, j.ReadRecord("app", &got), fs.ErrNotExist)
+	for _, id := range []string{"one", "two"} {
+		require.NoError(t, j.PutRecord("app", map[string]string{"id": id}))
+		require.NoError(t, j.ReadRecord("app", &got))
+		assert.Equal(t, id, got["id"])
+	}
+	require.NoError(t, s.MarkStarted(j, Started{}))
+	require.NoError(t, j.Unmark())
+	_, err = j.ReadStarted()
+	assert.ErrorIs(t, err, fs.ErrNotExist, "as if nothing had begun")
+	require.NoError(t, s.MarkStarted(j, Started{}))
+}
