@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/stephost/stephost/test/bench/internal/lab"
@@ -263,21 +262,4 @@ func (s *stephostBuilder) build(ctx context.Context) (float64, error) {
 		err = fmt.Errorf("%w: %s", err, ran.Stderr)
 	}
 	return lab.Milliseconds(ran.Wall), err
-}
-
-// unmountBelow takes away what container tools leave mounted in their
-// directories, and would keep them from being removed.
-func unmountBelow(dir string) error {
-	data, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return err
-	}
-	lines := strings.Split(string(data), "\n")
-	var errs []error
-	for _, line := range slices.Backward(lines) { // the newest first
-		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], dir+"/") {
-			errs = append(errs, exec.Command("umount", "-l", f[1]).Run())
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/stephost/stephost/test/bench/internal/lab"
+	testimage "github.com/stephost/stephost/test/image"
 )
 
 // buildahBuilder is `buildah bud` and `buildah push`. Its processes run in a
@@ -47,7 +47,7 @@ func (b *buildahBuilder) works(ctx context.Context) error {
 	return err
 }
 
-func (b *buildahBuilder) close() error { return errors.Join(unmountBelow(b.dir), os.RemoveAll(b.dir)) }
+func (b *buildahBuilder) close() error { return testimage.RemoveMounted(b.dir) }
 
 func (b *buildahBuilder) name() string { return "buildah" }
 

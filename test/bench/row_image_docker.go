@@ -2,22 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
-	"time"
 
 	"github.com/stephost/stephost/test/bench/internal/lab"
-)
-
-const (
-	// dockerStart bounds the start of dockerd, a third of a second as a rule.
-	dockerStart = time.Minute
-	// dockerStop bounds its end; it stops its own containerd first.
-	dockerStop = 30 * time.Second
+	testimage "github.com/stephost/stephost/test/image"
 )
 
 // dockerfile is what a person writes who cares about the cache: requirements
@@ -33,9 +23,7 @@ COPY . /stephost/src
 // the builder that Debian's package has.
 type dockerBuilder struct {
 	*imageWorld
-	dir    string
-	daemon *exec.Cmd
-	ended  chan error
+	daemon *testimage.Dockerd
 	env    []string
 	file   string
 	tag    string
@@ -47,50 +35,14 @@ func startDocker(ctx context.Context, w *imageWorld) (*dockerBuilder, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := "unix://" + filepath.Join(dir, "s")
-	d := &dockerBuilder{imageWorld: w, dir: dir, ended: make(chan error, 1), file: filepath.Join(dir, "Dockerfile"),
-		env: append(os.Environ(), "DOCKER_HOST="+socket, "DOCKER_BUILDKIT=0", "DOCKER_CONFIG="+filepath.Join(dir, "config"))}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	daemon, err := testimage.StartDockerd(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	// Builds use the network of the machine: no bridge, no rules of a firewall.
-	d.daemon = exec.Command("dockerd", "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "pid"), "-H", socket, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
-	d.daemon.Stdout, d.daemon.Stderr = log, log
-	if err := d.daemon.Start(); err != nil {
-		return nil, err
-	}
-	go func() { d.ended <- d.daemon.Wait() }()
-	for deadline := time.Now().Add(dockerStart); ; {
-		if exec.CommandContext(ctx, "docker", "-H", socket, "info").Run() == nil {
-			return d, nil
-		}
-		select {
-		case err := <-d.ended:
-			text, _ := os.ReadFile(log.Name())
-			return nil, fmt.Errorf("dockerd ended: %w: %s", err, text)
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), d.close())
-		case <-time.After(100 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("dockerd does not answer in %s", dockerStart), d.close())
-		}
-	}
+	return &dockerBuilder{imageWorld: w, daemon: daemon, env: append(os.Environ(), daemon.Env...), file: filepath.Join(dir, "Dockerfile")}, nil
 }
 
-func (d *dockerBuilder) close() error {
-	_ = d.daemon.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-d.ended:
-	case <-time.After(dockerStop):
-		_ = d.daemon.Process.Kill()
-		<-d.ended
-	}
-	return errors.Join(unmountBelow(d.dir), os.RemoveAll(d.dir))
-}
+func (d *dockerBuilder) close() error { return d.daemon.Close() }
 
 func (d *dockerBuilder) name() string { return "docker" }
 
