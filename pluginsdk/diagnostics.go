@@ -48,8 +48,11 @@ func diagnosticOf(err error) *operatorv1.Diagnostic {
 		for ; e != nil && len(d.Attribute) == 0; e = find(e.Err) {
 			d.Attribute = e.Attribute
 		}
-		if find(err).Warning {
+		switch e := find(err); {
+		case e.Warning:
 			d.Severity, d.Class = operatorv1.Severity_SEVERITY_WARNING, operatorv1.Class_CLASS_UNSPECIFIED
+		case e.Note:
+			d.Severity, d.Class = operatorv1.Severity_SEVERITY_NOTE, operatorv1.Class_CLASS_UNSPECIFIED
 		}
 	}
 	return d

@@ -43,6 +43,8 @@ type Error struct {
 	Rejected bool
 	// Warning: it went on, but a person should know.
 	Warning bool
+	// Note: nothing is wrong, it is a fact for who asks.
+	Note bool
 	// Attribute is the path of the attribute that it is about.
 	Attribute []string
 	// ExitCode of the step's process; nil = unknown.
@@ -95,6 +97,11 @@ func Config(path, format string, args ...any) error {
 // Warn is a finding for Validate and Preflight that stops nothing.
 func Warn(path, format string, args ...any) error {
 	return &Error{Warning: true, Attribute: splitPath(path), Summary: fmt.Sprintf(format, args...)}
+}
+
+// Note is a finding for Preflight that is nothing wrong: a fact that doctor shows.
+func Note(path, format string, args ...any) error {
+	return &Error{Note: true, Attribute: splitPath(path), Summary: fmt.Sprintf(format, args...)}
 }
 
 // Auth says that credentials are missing, wrong, expired or not permitted.

@@ -17,7 +17,6 @@ func (g *azureml) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) er
 	if err != nil {
 		return fmt.Errorf("signing in: %w", err)
 	}
-	pluginsdk.Logger(ctx).Info("call budget", "max_calls_per_minute", c.MaxCallsPerMinute)
 	w, err := cl.about(ctx, true)
 	if gone(err) {
 		return pluginsdk.Config("config.workspace_name", "there is no workspace %s in the resource group %s", c.WorkspaceName, c.ResourceGroup)
@@ -25,7 +24,7 @@ func (g *azureml) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) er
 	if err != nil {
 		return fmt.Errorf("reading the workspace: %w", err)
 	}
-	found := []error{cl.checkJobs(ctx), cl.checkHistory(ctx)}
+	found := []error{cl.states.Note("questions about jobs", "max_calls_per_minute"), cl.checkJobs(ctx), cl.checkHistory(ctx)}
 	if s != nil {
 		found = append(found, cl.checkStep(ctx, w, s)...)
 	}

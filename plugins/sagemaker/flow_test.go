@@ -378,15 +378,14 @@ func TestPreflight(t *testing.T) {
 			h := newHarnessOf(t, c, operator)
 			s := h.Step("preflight", "true")
 			s.Settings, s.Resources = h.Settings(x.settings), x.resources
-			r, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s, Online: true})
-			require.NoError(t, err)
+			found := h.Doctor(s)
 			if x.path == "" {
-				require.Empty(t, r.Diagnostics)
+				require.Empty(t, found)
 				return
 			}
-			require.Len(t, r.Diagnostics, 1)
-			assert.Equal(t, x.path, strings.Join(r.Diagnostics[0].Attribute, "."))
-			assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, x.text)
+			require.Len(t, found, 1)
+			assert.Equal(t, x.path, strings.Join(found[0].Attribute, "."))
+			assert.Contains(t, found[0].Summary+found[0].Detail, x.text)
 		})
 	}
 }

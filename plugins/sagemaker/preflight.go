@@ -27,7 +27,6 @@ func (g *sagemaker) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) 
 	if err != nil {
 		return fmt.Errorf("the AWS login does not work (aws sts get-caller-identity): %w", err)
 	}
-	pluginsdk.Logger(ctx).Info("budget of calls", "scope", p.scope().ID, "max_calls_per_minute", c.MaxCallsPerMinute)
 	if _, err := cl.api.ListTrainingJobs(ctx, &api.ListTrainingJobsInput{MaxResults: aws.Int32(1), NameContains: aws.String(namePrefix)}); err != nil {
 		return fmt.Errorf("training jobs cannot be listed (sagemaker:ListTrainingJobs): %w", cl.ask(err))
 	}
@@ -37,7 +36,7 @@ func (g *sagemaker) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) 
 			return err
 		}
 	}
-	found := []error{cl.checkBucket(ctx, p, c, set), cl.checkRole(ctx, p, c), cl.checkRegistry(ctx)}
+	found := []error{cl.states.Note("questions about jobs", "max_calls_per_minute"), cl.checkBucket(ctx, p, c, set), cl.checkRole(ctx, p, c), cl.checkRegistry(ctx)}
 	if s != nil {
 		if b, err := build(c, p, s); err == nil {
 			found = append(found, cl.checkQuota(ctx, p, b))

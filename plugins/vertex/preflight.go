@@ -24,8 +24,8 @@ func (v *vertex) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) err
 	if _, _, err := q.Token(ctx); err != nil {
 		return fmt.Errorf("signing in: %w", gcp.Ask(err))
 	}
-	pluginsdk.Logger(ctx).Info("call budget", "max_calls_per_minute", c.CallsPerMinute, "max_log_calls_per_minute", c.LogCallsPerMinute)
-	found := []error{q.checkJobs(ctx), q.checkLogs(ctx), q.checkBucket(ctx)}
+	found := []error{q.states().Note("questions about jobs", "max_calls_per_minute"), q.logCalls().Note("reads of logs", "max_log_calls_per_minute"),
+		q.checkJobs(ctx), q.checkLogs(ctx), q.checkBucket(ctx)}
 	if s != nil {
 		found = append(found, q.checkStep(ctx, s)...)
 	}

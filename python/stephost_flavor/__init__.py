@@ -36,6 +36,7 @@ from .errors import (
     Unreachable,
     User,
     WrongScope,
+    note,
     warning,
 )
 from .interface import Launcher, RegistryCredentials, RegistryRequest, Remote
@@ -113,6 +114,7 @@ __all__ = [
     "What",
     "known_at_launch",
     "main",
+    "note",
     "warning",
 ]
 

@@ -118,6 +118,9 @@ def diagnostic(error: BaseException) -> pb.Diagnostic:
     if outer is not None and outer.warning:
         d.severity = pb.SEVERITY_WARNING
         setattr(d, "class", pb.CLASS_UNSPECIFIED)
+    elif outer is not None and outer.note:
+        d.severity = pb.SEVERITY_NOTE
+        setattr(d, "class", pb.CLASS_UNSPECIFIED)
     return d
 
 

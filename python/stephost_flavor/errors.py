@@ -36,6 +36,8 @@ class Error(Exception):
     """The backend certainly holds nothing for the key."""
     warning: bool = False
     """It went on, but a person should know."""
+    note: bool = False
+    """Nothing is wrong: a fact for who asks."""
     exit_code: int | None = None
     """Of the step's process."""
     signal: str = ""
@@ -194,6 +196,13 @@ def warning(path: str, text: str) -> Error:
     """A finding for validate and preflight that stops nothing."""
     e = Error(text, attribute=path)
     e.warning = True
+    return e
+
+
+def note(path: str, text: str) -> Error:
+    """A finding for preflight that is nothing wrong: a fact that doctor shows."""
+    e = Error(text, attribute=path)
+    e.note = True
     return e
 
 

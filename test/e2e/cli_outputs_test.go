@@ -140,3 +140,11 @@ func TestFetchOutputsWithExpiredCredentials(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "x", string(text))
 }
+
+// What a flavor notes for doctor is shown as what it is: nothing wrong.
+func TestDoctorShowsNotes(t *testing.T) {
+	t.Parallel()
+	l, _ := newFaultLab(t, "key", wire.Faults{})
+	out := l.must("doctor", "here")
+	assert.Contains(t, out, "ok       operator here: fault account main answers\n")
+}

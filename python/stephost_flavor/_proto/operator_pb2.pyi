@@ -16,6 +16,7 @@ class Severity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SEVERITY_UNSPECIFIED: _ClassVar[Severity]
     SEVERITY_ERROR: _ClassVar[Severity]
     SEVERITY_WARNING: _ClassVar[Severity]
+    SEVERITY_NOTE: _ClassVar[Severity]
 
 class Class(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -44,6 +45,7 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 SEVERITY_UNSPECIFIED: Severity
 SEVERITY_ERROR: Severity
 SEVERITY_WARNING: Severity
+SEVERITY_NOTE: Severity
 CLASS_UNSPECIFIED: Class
 CLASS_USER: Class
 CLASS_CONFIG: Class

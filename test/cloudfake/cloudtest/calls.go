@@ -3,7 +3,10 @@ package cloudtest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,12 +139,37 @@ func (h *Harness) Cancel(key string, handle *operatorv1.Handle) *operatorv1.Canc
 	return r
 }
 
-// Doctor makes the checks that ask the service.
+// Doctor makes the checks that ask the service, and returns what is wrong.
 func (h *Harness) Doctor(s *operatorv1.Step) []*operatorv1.Diagnostic {
+	h.T.Helper()
+	return slices.DeleteFunc(h.findings(s), isNote)
+}
+
+func (h *Harness) findings(s *operatorv1.Step) []*operatorv1.Diagnostic {
 	h.T.Helper()
 	r, err := h.Plugin.Validate(h.Ctx(), &operatorv1.ValidateRequest{Target: h.Target, Step: s, Online: true})
 	require.NoError(h.T, err)
 	return r.Diagnostics
+}
+
+func isNote(d *operatorv1.Diagnostic) bool { return d.Severity == operatorv1.Severity_SEVERITY_NOTE }
+
+// CheckNotes compares what doctor shows besides what is wrong with a golden file.
+// The environment variable UPDATE_GOLDEN writes it.
+func (h *Harness) CheckNotes(golden string) {
+	h.T.Helper()
+	var b strings.Builder
+	for _, d := range h.findings(nil) {
+		if isNote(d) {
+			fmt.Fprintf(&b, "%s: %s\n", strings.Join(d.Attribute, "."), d.Summary)
+		}
+	}
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(h.T, os.WriteFile(golden, []byte(b.String()), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(h.T, err)
+	require.Equal(h.T, string(want), b.String(), "UPDATE_GOLDEN=1 writes it")
 }
 
 // JobOf is the one job of a key at the fake.

@@ -42,8 +42,11 @@ func (b base) Validate(_ context.Context, _ Config, s *pluginsdk.Step) error {
 
 // Preflight asks the backend who it is.
 func (b base) Preflight(ctx context.Context, c Config, _ *pluginsdk.Step) error {
-	_, err := b.Scope(ctx, c)
-	return err
+	scope, err := b.Scope(ctx, c)
+	if err != nil {
+		return err
+	}
+	return pluginsdk.Note("config.socket", "%s answers", scope.Display)
 }
 
 // Cleanup removes the job on demand; there are no leftovers.

@@ -63,6 +63,9 @@ const (
 	Severity_SEVERITY_ERROR Severity = 1
 	// It went on, but a person should know.
 	Severity_SEVERITY_WARNING Severity = 2
+	// Nothing is wrong: a fact that a person wants to see who asks for it, in the
+	// answer to an online Validate. Elsewhere the host shows none.
+	Severity_SEVERITY_NOTE Severity = 3
 )
 
 // Enum value maps for Severity.
@@ -71,11 +74,13 @@ var (
 		0: "SEVERITY_UNSPECIFIED",
 		1: "SEVERITY_ERROR",
 		2: "SEVERITY_WARNING",
+		3: "SEVERITY_NOTE",
 	}
 	Severity_value = map[string]int32{
 		"SEVERITY_UNSPECIFIED": 0,
 		"SEVERITY_ERROR":       1,
 		"SEVERITY_WARNING":     2,
+		"SEVERITY_NOTE":        3,
 	}
 )
 
@@ -5264,11 +5269,12 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\rcould_not_ask\x18\x04 \x01(\v2!.stephost.operator.v1.CouldNotAskH\x00R\vcouldNotAsk\x12B\n" +
 	"\vdiagnostics\x18\x05 \x03(\v2 .stephost.operator.v1.DiagnosticR\vdiagnostics\x1a\x06\n" +
 	"\x04DoneB\x06\n" +
-	"\x04part*N\n" +
+	"\x04part*a\n" +
 	"\bSeverity\x12\x18\n" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_ERROR\x10\x01\x12\x14\n" +
-	"\x10SEVERITY_WARNING\x10\x02*\xc3\x01\n" +
+	"\x10SEVERITY_WARNING\x10\x02\x12\x11\n" +
+	"\rSEVERITY_NOTE\x10\x03*\xc3\x01\n" +
 	"\x05Class\x12\x15\n" +
 	"\x11CLASS_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
