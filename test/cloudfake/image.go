@@ -35,7 +35,8 @@ func Pull(ctx context.Context, reference string, login authn.Authenticator) (*Im
 	if err != nil {
 		return nil, err
 	}
-	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuth(login))
+	// Layers are read when the image is unpacked, long behind this call.
+	image, err := remote.Image(ref, remote.WithContext(context.WithoutCancel(ctx)), remote.WithAuth(login))
 	if err != nil {
 		return nil, err
 	}
