@@ -45,7 +45,10 @@ const (
 	flood = 32 << 10
 	// lastMost bounds the reading of a log that a kubelet does not give.
 	lastMost = 5 * time.Second
-	// retryPause is between two attempts to open a log.
+	// retryPause is between two attempts to open a log, growing to retryMost; to
+	// endMost where the kubelet has it but does not follow, and nothing new came: one
+	// with many pods runs out of watches of files (fs.inotify.max_user_instances, 128
+	// by default, and one for each log that is followed).
 	retryPause = 300 * time.Millisecond
 	retryMost  = 5 * time.Second
 	// lateEnd is how long a stream may stay open and silent after its container has
@@ -100,7 +103,7 @@ func (p *podLog) follow(ctx context.Context) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	whole, pause, soon := false, retryPause, endSoon
+	whole, pause, soon, unread := false, retryPause, endSoon, retryPause
 	for {
 		if p.over() {
 			return p.finish(ctx, whole)
@@ -115,12 +118,16 @@ func (p *podLog) follow(ctx context.Context) error {
 			if n > 0 {
 				soon = endSoon
 			}
-			pause = retryPause
+			pause, unread = retryPause, retryPause
 			p.wait(ctx, soon)
 			soon = min(2*soon, endMost)
 		case errors.Is(err, errCut):
 		case unreadable(err):
-			p.wait(ctx, retryPause)
+			if n > 0 {
+				unread = retryPause
+			}
+			p.wait(ctx, unread)
+			unread = min(2*unread, endMost)
 		case p.over() && notThere(err):
 		case p.logs.several() && answered(err):
 			// One node's kubelet does not answer: the other ranks go on.
