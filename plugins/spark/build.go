@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -83,12 +84,16 @@ func (f *spark) build(c Config, job jobdir.Job, s *pluginsdk.Step) (*built, erro
 func (f *spark) buildClient(b *built, c Config, job jobdir.Job, s *pluginsdk.Step, set Settings, venv string) error {
 	home, from, err := f.home(c, venv)
 	if err != nil {
-		return err
+		if s.Environment.Raw == nil || c.SparkHome != "" || f.getenv("SPARK_HOME") != "" {
+			return err
+		}
+		// Nothing is prepared yet: a plan, or the look at a step before its launch.
+		home, from = pluginsdk.KnownAtLaunch("the pyspark of the step's requirements"), "the step's requirements"
 	}
 	if _, err := f.java(c); err != nil {
 		return err
 	}
-	b.note("Spark %s in %s (%s)", sparkVersion(home), home, from)
+	b.note("Spark %s in %s (%s)", cmp.Or(sparkVersion(home), "of an unknown version"), home, from)
 
 	executorPython, pyFiles, archives := b.python, set.PyFiles, set.Archives
 	if !c.isLocal() && set.ShipEnvironment {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,4 +101,27 @@ func TestScan(t *testing.T) {
 	var yarn appSeen
 	yarn.scan([]byte("INFO YarnClientImpl: Submitted application application_1234567890_0042\n"), "here")
 	assert.Equal(t, "application_1234567890_0042", yarn.app)
+}
+
+// TestSparkOfTheRequirements: where nothing names a Spark, that of the step's own
+// packages is taken; before they are there, a plan says so.
+func TestSparkOfTheRequirements(t *testing.T) {
+	h := newHarness(t)
+	target := h.target(map[string]any{"master": "local[2]", "spark_home": nil})
+	s := h.step(nil, "train.py")
+	directory := s.Environment
+	s.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Raw_{Raw: &operatorv1.Environment_Raw{Requirements: []string{"pyspark"}}}}
+	p, r := h.plan(target, s)
+	require.Empty(t, r.Diagnostics)
+	assert.Equal(t, "(known at launch: the pyspark of the step's requirements)/bin/spark-submit", p.Argv[0])
+
+	s.Environment = directory
+	_, r = h.plan(target, s)
+	require.NotEmpty(t, r.Diagnostics)
+	assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, "add pyspark to the step's requirements")
+
+	h.put(filepath.Join(h.dir, "venv", "lib", "python3.11", "site-packages", "pyspark", "bin", "spark-submit"), 0o755)
+	p, r = h.plan(target, s)
+	require.Empty(t, r.Diagnostics)
+	assert.Equal(t, "DIR/venv/lib/python3.11/site-packages/pyspark/bin/spark-submit", p.Argv[0])
 }
