@@ -104,6 +104,9 @@ func (f *spark) pythonOf(s *pluginsdk.Step) string {
 	if d := s.Environment.Directory; d != nil && d.Python != "" {
 		return d.Python
 	}
+	if s.Environment.Raw != nil {
+		return pluginsdk.KnownAtLaunch("the step's Python") // nothing is prepared yet
+	}
 	if python := f.getenv("PYSPARK_DRIVER_PYTHON"); python != "" {
 		return python
 	}
