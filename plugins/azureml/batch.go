@@ -56,7 +56,7 @@ func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Hand
 			if !cl.worthAsking(job, s) {
 				out[i] = pluginsdk.StatusResult{Status: s}
 			}
-			cl.ended.Note(text(job.Name), false)
+			cl.phases.Note(text(job.Name), s.Phase)
 		}
 		return left > 0 && listed < mostListed
 	})

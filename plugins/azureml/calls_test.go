@@ -20,5 +20,6 @@ func TestQuestionsDoNotGrowWithRuns(t *testing.T) {
 	const list, get = "JobsClient.List", "JobsClient.Get"
 	t.Logf("questions in %s: %d runs: %d pages of lists, %d single; %d runs: %d pages, %d single", during, few, fewer[list], fewer[get], many, more[list], more[get])
 	assert.LessOrEqual(t, more[get], few, "nobody is asked for alone while nothing changes")
+	assert.LessOrEqual(t, more["History.Details"], few, "a log that cannot be there is not asked for")
 	assert.LessOrEqual(t, more[list], (fewer[list]+2)*(1+many/page))
 }

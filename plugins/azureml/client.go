@@ -53,9 +53,9 @@ type client struct {
 	history      runtime.Pipeline
 	// states is the budget of questions about jobs.
 	states *budget.Budget
-	// ended tells who reads a log whether the job is over.
-	ended follow.Ends
-	drop  func()
+	// phases tells who reads a log whether the job waits or is over.
+	phases follow.Phases
+	drop   func()
 
 	mu    sync.Mutex
 	known *workspace // of the workspace; set once it was read

@@ -112,7 +112,7 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if over, known := cl.ended.Over(t.d.Job); known {
+	if over, known := cl.phases.Over(t.d.Job); known {
 		return over, nil
 	}
 	if time.Since(t.state) < overEvery {
@@ -126,11 +126,14 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 	if err != nil && !gone(err) {
 		return false, cl.ask(err)
 	}
-	over := err != nil || phaseOf(stateOf(job)).Terminal()
-	if over {
-		cl.ended.Note(t.d.Job, true)
+	phase := pluginsdk.Lost
+	if err == nil {
+		phase = phaseOf(stateOf(job))
 	}
-	return over, nil
+	if phase.Terminal() {
+		cl.phases.Note(t.d.Job, phase)
+	}
+	return phase.Terminal(), nil
 }
 
 // read writes what is new in all files.
@@ -139,6 +142,9 @@ func (t *tail) read(ctx context.Context, ended bool) (grew bool, err error) {
 	cl, err := t.g.open(ctx, t.c)
 	if err != nil {
 		return false, err
+	}
+	if t.r.Follow && len(t.files) == 0 && cl.phases.Waits(t.d.Job) {
+		return false, nil
 	}
 	if t.asked.IsZero() || len(t.files) < t.d.Nodes && (ended || time.Since(t.asked) >= addressesEvery || len(t.files) == 0) {
 		if err := t.addresses(ctx, cl); err != nil {

@@ -28,7 +28,7 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	}
 	job, err := cl.get(ctx, d.Job)
 	if gone(err) {
-		cl.ended.Note(d.Job, true)
+		cl.phases.Note(d.Job, pluginsdk.Lost)
 		return pluginsdk.Status{Phase: pluginsdk.Lost, Reason: "JobDeleted", NativeState: "deleted",
 			Message: "the job " + d.Job + " does not exist any more: somebody deleted it"}, nil
 	}
@@ -39,7 +39,7 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	s.URL = c.studio(d.Job)
 	waits := s.Phase == pluginsdk.Queued || s.Phase == pluginsdk.Provisioning
 	if !s.Phase.Terminal() && !(waits && time.Since(createdAt(job)) > explainAfter) {
-		cl.ended.Note(d.Job, false)
+		cl.phases.Note(d.Job, s.Phase)
 		return s, nil
 	}
 	if err := cl.states.Wait(ctx); err != nil {
@@ -61,7 +61,7 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 		judge(job, run, &s)
 		s.Outputs = cl.outputs(ctx, d.Job)
 	}
-	cl.ended.Note(d.Job, s.Phase.Terminal())
+	cl.phases.Note(d.Job, s.Phase)
 	return s, nil
 }
 

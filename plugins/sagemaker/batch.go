@@ -49,7 +49,7 @@ type remembered struct {
 
 // remember keeps what a Describe told, while the job is not over.
 func (cl *client) remember(name string, d *api.DescribeTrainingJobOutput, s pluginsdk.Status) {
-	cl.ended.Note(name, s.Phase.Terminal())
+	cl.phases.Note(name, s.Phase)
 	w := &cl.watched
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,7 +109,7 @@ func (g *sagemaker) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Ha
 			known = brief(now)
 			w.put(name, known)
 		}
-		cl.ended.NoteAt(name, false, w.listed)
+		cl.phases.NoteAt(name, known.status.Phase, w.listed)
 		results[i].Status = known.status
 		results[i].Status.ObservedAt = w.listed
 	}

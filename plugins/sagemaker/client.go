@@ -56,8 +56,8 @@ type client struct {
 	// states and logCalls are the budgets of questions about jobs and of CloudWatch.
 	states, logCalls *budget.Budget
 	watched          watched
-	// ended tells who reads a log whether the job is over.
-	ended  follow.Ends
+	// phases tells who reads a log whether the job waits or is over.
+	phases follow.Phases
 	config Config
 	drop   func()
 }

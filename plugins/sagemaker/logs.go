@@ -85,7 +85,7 @@ func (l *logReader) over(ctx context.Context) (time.Time, error) {
 	if !l.ended.IsZero() {
 		return l.ended, nil
 	}
-	if over, known := l.cl.ended.Over(l.job); known && !over {
+	if over, known := l.cl.phases.Over(l.job); known && !over {
 		return time.Time{}, nil
 	}
 	if err := l.cl.states.Wait(ctx); err != nil {
@@ -123,6 +123,9 @@ type logReader struct {
 
 // read reads what is new in all streams.
 func (l *logReader) read(ctx context.Context, last bool) (news bool, err error) {
+	if l.request.Follow && !last && len(l.streams) == 0 && l.cl.phases.Waits(l.job) {
+		return false, nil
+	}
 	if len(l.streams) == 0 || last || time.Since(l.listed) > relist {
 		if err := l.list(ctx); err != nil {
 			return false, err

@@ -59,7 +59,7 @@ func (v *vertex) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Handl
 		st := statusOf(job)
 		st.URL = console(q.project, c.Region, handleData{Job: job.GetName()}.id())
 		out[i] = pluginsdk.StatusResult{Status: st}
-		v.ended.Note(job.GetName(), false)
+		v.phases.Note(job.GetName(), st.Phase)
 	}
 	return out, nil
 }

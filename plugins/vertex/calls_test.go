@@ -40,6 +40,7 @@ func TestCallsDoNotGrow(t *testing.T) {
 			t.Logf("%d runs: %.0f list calls a minute (%d pages each), %d single reads; one read for each run would be %.0f",
 				n, float64(lists)/observed.Minutes(), pages, gets, perMinute[n]*float64(n))
 			assert.Zero(t, gets, "no call for each run")
+			assert.Zero(t, calls["ListLogEntries"], "a log that cannot be there is not asked for")
 		})
 	}
 	// The pace depends on how old the runs are, and 500 are not equally old.

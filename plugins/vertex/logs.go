@@ -55,15 +55,20 @@ func (v *vertex) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plugi
 	}
 	t := &tail{v: v, c: c, d: d, w: w, sorter: newSorter(d, r)}
 	var quiet, over time.Time
+	begun := false
 	pause := follow.Pause{First: logFirst, Most: logMost}
 	for {
 		ended, err := t.over(ctx)
 		if err != nil {
 			return err
 		}
-		news, err := t.read(ctx)
-		if err != nil {
-			return err
+		var news bool
+		// The quota of the log is the project's: a job that waits has none to ask for.
+		if begun || !r.Follow || !v.phases.Waits(d.Job) {
+			if news, err = t.read(ctx); err != nil {
+				return err
+			}
+			begun = begun || news
 		}
 		now := time.Now()
 		if !r.Follow {
@@ -107,7 +112,7 @@ type tail struct {
 // over tells whether the job is over. Whoever watches the job has just been told
 // that; only without one it is asked.
 func (t *tail) over(ctx context.Context) (bool, error) {
-	if over, ok := t.v.ended.Over(t.d.Job); ok {
+	if over, ok := t.v.phases.Over(t.d.Job); ok {
 		return over, nil
 	}
 	q, err := t.v.open(ctx, t.c)
@@ -118,12 +123,19 @@ func (t *tail) over(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	job, err := q.Jobs.GetCustomJob(ctx, &aiplatformpb.GetCustomJobRequest{Name: t.d.Job})
-	over := gcp.IsNotFound(err) || err == nil && phaseOf(job.GetState()).Terminal()
-	if err != nil && !over {
+	phase := pluginsdk.Lost
+	switch {
+	case err == nil:
+		phase = phaseOf(job.GetState())
+	case !gcp.IsNotFound(err):
 		return false, q.ask(err)
 	}
-	t.v.ended.Note(t.d.Job, over)
-	return over, nil
+	// An answer to a reader does not say that a job waits: who reads without a
+	// watch reads what there is.
+	if phase != pluginsdk.Queued && phase != pluginsdk.Provisioning {
+		t.v.phases.Note(t.d.Job, phase)
+	}
+	return phase.Terminal(), nil
 }
 
 // read asks for everything that is new, page by page, and writes what is due in

@@ -18,9 +18,9 @@ func main() { pluginsdk.Main(manifest, pluginsdk.RemoteOf(newVertex())) }
 type vertex struct {
 	clients pluginsdk.Cache[*gcp.Client]
 	budgets budget.Shared
-	// ended tells who reads a log whether the job is over.
-	ended follow.Ends
-	table *machineTable
+	// phases tells who reads a log whether the job waits or is over.
+	phases follow.Phases
+	table  *machineTable
 	// environ is where the default project comes from.
 	environ func(name string) string
 	// made is told of each new client; for tests, which close them.

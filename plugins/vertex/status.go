@@ -28,7 +28,7 @@ func (q *session) status(ctx context.Context, d handleData) (pluginsdk.Status, e
 	}
 	job, err := q.Jobs.GetCustomJob(ctx, &aiplatformpb.GetCustomJobRequest{Name: d.Job})
 	if gcp.IsNotFound(err) {
-		q.v.ended.Note(d.Job, true)
+		q.v.phases.Note(d.Job, pluginsdk.Lost)
 		return pluginsdk.Status{Phase: pluginsdk.Lost, Reason: "JobDeleted", NativeState: "deleted",
 			Message: "Vertex AI has no job " + d.Job + " any more"}, nil
 	}
@@ -37,7 +37,7 @@ func (q *session) status(ctx context.Context, d handleData) (pluginsdk.Status, e
 	}
 	st := statusOf(job)
 	st.URL = console(q.project, q.c.Region, d.id())
-	q.v.ended.Note(d.Job, st.Phase.Terminal())
+	q.v.phases.Note(d.Job, st.Phase)
 	if st.Phase.Terminal() {
 		st.Outputs = q.outputs(ctx, job)
 	}

@@ -9,43 +9,49 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/stephost/stephost/pluginsdk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestEnds(t *testing.T) {
-	var e Ends
-	_, known := e.Over("never")
+func TestPhases(t *testing.T) {
+	var p Phases
+	_, known := p.Over("never")
 	assert.False(t, known)
+	assert.False(t, p.Waits("never"))
 	for name, c := range map[string]struct {
-		over        bool
-		age         time.Duration
-		over2, know bool
+		phase              pluginsdk.Phase
+		age                time.Duration
+		over, known, waits bool
 	}{
-		"goes on":           {false, 0, false, true},
-		"went on, long ago": {false, fresh, false, false},
-		"over":              {true, 0, true, true},
-		"over, long ago":    {true, time.Hour, true, true},
+		"queued":           {pluginsdk.Queued, 0, false, true, true},
+		"provisioning":     {pluginsdk.Provisioning, 0, false, true, true},
+		"running":          {pluginsdk.Running, 0, false, true, false},
+		"cancelling":       {pluginsdk.Cancelling, 0, false, true, false},
+		"of tomorrow":      {0, 0, false, true, false},
+		"queued, long ago": {pluginsdk.Queued, fresh, false, false, false},
+		"over":             {pluginsdk.Failed, 0, true, true, false},
+		"over, long ago":   {pluginsdk.Lost, time.Hour, true, true, false},
 	} {
-		e.NoteAt(name, c.over, time.Now().Add(-c.age))
-		over, known := e.Over(name)
-		assert.Equal(t, c.know, known, name)
-		if known {
-			assert.Equal(t, c.over2, over, name)
-		}
+		p.NoteAt(name, c.phase, time.Now().Add(-c.age))
+		over, known := p.Over(name)
+		assert.Equal(t, c.known, known, name)
+		assert.Equal(t, c.over, over, name)
+		assert.Equal(t, c.waits, p.Waits(name), name)
 	}
-	e.Note("goes on", true)
-	over, known := e.Over("goes on")
+	p.Note("queued", pluginsdk.Succeeded)
+	over, known := p.Over("queued")
 	assert.True(t, over && known)
 }
 
-func TestEndsAreBounded(t *testing.T) {
-	var e Ends
+func TestPhasesAreBounded(t *testing.T) {
+	var p Phases
 	for i := range 2*most + 1 {
-		e.Note(fmt.Sprint(i), false)
+		p.Note(fmt.Sprint(i), pluginsdk.Running)
 	}
-	assert.LessOrEqual(t, len(e.jobs), most)
-	_, known := e.Over(fmt.Sprint(2 * most))
+	assert.LessOrEqual(t, len(p.jobs), most)
+	_, known := p.Over(fmt.Sprint(2 * most))
 	assert.True(t, known, "the latest is there")
 }
 

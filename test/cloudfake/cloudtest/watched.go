@@ -25,8 +25,8 @@ const (
 	look = 10 * time.Millisecond
 )
 
-// Watched submits n runs that nothing happens to, watches each, and returns the
-// calls that the service got of all of them during a while: from when each was
+// Watched submits n runs that nothing happens to, watches each and follows its
+// log, as a host does, and returns the calls that the service got of all of them during a while: from when each was
 // told a phase, and settled says that what is asked for once was asked for.
 func (h *Harness) Watched(n int, settled func(calls map[string]int) bool, during time.Duration) map[string]int {
 	h.T.Helper()
@@ -51,6 +51,12 @@ func (h *Harness) Watched(n int, settled func(calls map[string]int) bool, during
 	require.NoError(h.T, submits.Wait())
 	told := make(chan error, n)
 	for i, handle := range handles {
+		watches.Go(func() {
+			stream, err := h.Plugin.Logs(ctx, &operatorv1.LogsRequest{Target: h.Target, Handle: handle, Key: steps[i].Key, Follow: true})
+			for err == nil {
+				_, err = stream.Recv()
+			}
+		})
 		watches.Go(func() {
 			stream, err := h.Plugin.Watch(ctx, &operatorv1.WatchRequest{Target: h.Target, Handle: handle, Key: steps[i].Key, HeartbeatInterval: durationpb.New(Hang)})
 			first := sync.OnceFunc(func() { told <- err })

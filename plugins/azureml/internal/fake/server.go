@@ -41,6 +41,7 @@ type Server struct {
 	lives  sync.WaitGroup
 	stop   chan struct{}
 	sdk    *mlfake.ServerFactoryTransport
+	table  []route
 
 	mu           sync.Mutex
 	closed       bool
@@ -61,7 +62,7 @@ func New(o Options) *Server {
 		environments: map[string]*ml.EnvironmentVersion{"sklearn/7": {}, "sklearn/6": {}},
 	}
 	s.addComputes()
-	s.sdk = mlfake.NewServerFactoryTransport(s.factory())
+	s.sdk, s.table = mlfake.NewServerFactoryTransport(s.factory()), s.routes()
 	return s
 }
 
@@ -144,7 +145,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	for _, one := range s.routes() {
+	for _, one := range s.table {
 		parts := one.pattern.FindStringSubmatch(r.URL.Path)
 		if parts == nil || r.Method != one.method {
 			continue

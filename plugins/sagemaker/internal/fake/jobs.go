@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -107,13 +108,26 @@ func (s *Server) createTrainingJob(region string, in []byte) (any, error) {
 	return map[string]string{"TrainingJobArn": j.arn()}, nil
 }
 
+// forms are the patterns of the API description. They are made once: that of a
+// tag takes many milliseconds.
+type forms struct{ name, role, variable, tag *regexp.Regexp }
+
+var patterns = sync.OnceValue(func() forms {
+	return forms{
+		name:     regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$`),
+		role:     regexp.MustCompile(`^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`),
+		variable: regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`),
+		tag:      regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`),
+	}
+})
+
 // check refuses what the API description forbids.
 func check(r *api.CreateTrainingJobInput) error {
-	a := r.AlgorithmSpecification
+	a, form := r.AlgorithmSpecification, patterns()
 	switch {
-	case !regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$`).MatchString(aws.ToString(r.TrainingJobName)):
+	case !form.name.MatchString(aws.ToString(r.TrainingJobName)):
 		return invalid("TrainingJobName %q", aws.ToString(r.TrainingJobName))
-	case !regexp.MustCompile(`^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`).MatchString(aws.ToString(r.RoleArn)):
+	case !form.role.MatchString(aws.ToString(r.RoleArn)):
 		return invalid("RoleArn %q", aws.ToString(r.RoleArn))
 	case a == nil || aws.ToString(a.TrainingImage) == "" || a.TrainingInputMode == "":
 		return invalid("AlgorithmSpecification is not whole")
@@ -131,7 +145,7 @@ func check(r *api.CreateTrainingJobInput) error {
 		return invalid("this fake runs ContainerEntrypoint, and there is none")
 	}
 	for k, v := range r.Environment {
-		if !regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`).MatchString(k) || utf8.RuneCountInString(v) > 512 {
+		if !form.variable.MatchString(k) || utf8.RuneCountInString(v) > 512 {
 			return invalid("Environment %.80q", k)
 		}
 	}
@@ -141,9 +155,9 @@ func check(r *api.CreateTrainingJobInput) error {
 		}
 	}
 	for _, t := range r.Tags {
-		if !regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`).MatchString(aws.ToString(t.Key)) ||
-			!regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`).MatchString(aws.ToString(t.Value)) {
-			return invalid("tag %.80q", aws.ToString(t.Key))
+		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
+		if n := utf8.RuneCountInString(key); n < 1 || n > 128 || utf8.RuneCountInString(value) > 256 || !form.tag.MatchString(key) || !form.tag.MatchString(value) {
+			return invalid("tag %.80q", key)
 		}
 	}
 	return nil
