@@ -61,29 +61,24 @@ func (q *session) ask(err error) error {
 	return api.Ask(err)
 }
 
-// place is the environment, as Modal names it.
-type place struct {
-	environment, builder string
-}
-
 // environment looks the environment up: a config without one means the
-// workspace's default, which Modal knows.
-func (q *session) environment(ctx context.Context) (place, error) {
+// workspace's default, whose name Modal knows.
+func (q *session) environment(ctx context.Context) (string, error) {
 	name := q.c.Environment
 	if name == "" {
 		name = q.f.environ("MODAL_ENVIRONMENT")
 	}
 	r, err := q.Stub.EnvironmentGetOrCreate(ctx, pb.EnvironmentGetOrCreateRequest_builder{DeploymentName: name}.Build())
 	if api.IsNotFound(err) {
-		return place{}, pluginsdk.Config("config.modal_environment", "there is no environment %q in the workspace", name)
+		return "", pluginsdk.Config("config.modal_environment", "there is no environment %q in the workspace", name)
 	}
 	if err != nil {
-		return place{}, q.ask(err)
+		return "", q.ask(err)
 	}
 	if r.GetMetadata().GetName() != "" {
 		name = r.GetMetadata().GetName()
 	}
-	return place{environment: name, builder: r.GetMetadata().GetSettings().GetImageBuilderVersion()}, nil
+	return name, nil
 }
 
 // appID is the ID of the config's app, "" when there is none.

@@ -29,20 +29,20 @@ func (f *flavor) Find(ctx context.Context, c Config, query pluginsdk.Query) (plu
 	if err != nil {
 		return pluginsdk.Found{}, err
 	}
-	in, err := q.environment(ctx)
+	environment, err := q.environment(ctx)
 	if err != nil {
 		return pluginsdk.Found{}, err
 	}
 	// An app that does not exist has never had a sandbox.
-	app, err := q.appID(ctx, in.environment, false)
+	app, err := q.appID(ctx, environment, false)
 	if app == "" || err != nil {
 		return pluginsdk.Found{}, err
 	}
 	var found []record
 	if query.Key != "" {
-		found, err = q.byKey(ctx, app, in.environment, query.Key)
+		found, err = q.byKey(ctx, app, environment, query.Key)
 	} else {
-		found, err = q.byTag(ctx, app, in.environment, tagToken, tokenTag(query.Token))
+		found, err = q.byTag(ctx, app, environment, tagToken, tokenTag(query.Token))
 	}
 	out := pluginsdk.Found{}
 	for _, r := range found {

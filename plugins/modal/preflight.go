@@ -27,12 +27,12 @@ func (f *flavor) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) err
 			return err
 		}
 	}
-	_, in, err := q.lookUp(ctx, set, false)
+	t, err := q.lookUp(ctx, set, false)
 	found := []error{err}
 	if c.RegistrySecret != "" {
-		id, err := q.secretID(ctx, in.environment, c.RegistrySecret)
+		id, err := q.secretID(ctx, t.Environment, c.RegistrySecret)
 		if err == nil && id == "" {
-			err = pluginsdk.Config("config.registry_secret", "there is no Modal secret %s in the environment %s", c.RegistrySecret, in.environment)
+			err = pluginsdk.Config("config.registry_secret", "there is no Modal secret %s in the environment %s", c.RegistrySecret, t.Environment)
 		}
 		found = append(found, err)
 	}

@@ -91,12 +91,12 @@ func (f *flavor) Prepare(ctx context.Context, c Config, s *pluginsdk.Step, progr
 	if err != nil {
 		return pluginsdk.Prepared{}, err
 	}
-	t, in, err := q.lookUp(ctx, set, true)
+	t, err := q.lookUp(ctx, set, true)
 	if err != nil {
 		return pluginsdk.Prepared{}, err
 	}
 	progress("Modal pulls " + s.Environment.Image.Reference)
-	if t.Image, err = q.image(ctx, t.App, in, s.Environment.Image.Reference); err != nil {
+	if t.Image, err = q.image(ctx, t.App, t.Environment, s.Environment.Image.Reference); err != nil {
 		return pluginsdk.Prepared{}, err
 	}
 	data, err := json.Marshal(t)
@@ -112,42 +112,42 @@ func (f *flavor) Prepare(ctx context.Context, c Config, s *pluginsdk.Step, progr
 
 // lookUp finds everything but the image. With make = false nothing is made, and
 // the app may be missing.
-func (q *session) lookUp(ctx context.Context, set Settings, make bool) (things, place, error) {
-	in, err := q.environment(ctx)
+func (q *session) lookUp(ctx context.Context, set Settings, make bool) (things, error) {
+	environment, err := q.environment(ctx)
 	if err != nil {
-		return things{}, in, err
+		return things{}, err
 	}
-	t := things{Environment: in.environment, Secrets: map[string]string{}, Volumes: map[string]string{}}
-	if t.App, err = q.appID(ctx, in.environment, make); err != nil {
-		return t, in, err
+	t := things{Environment: environment, Secrets: map[string]string{}, Volumes: map[string]string{}}
+	if t.App, err = q.appID(ctx, environment, make); err != nil {
+		return t, err
 	}
 	n := set.needs(q.c)
 	var found []error
 	for _, name := range slices.Sorted(maps.Keys(n.secrets)) {
-		id, err := q.secretID(ctx, in.environment, name)
+		id, err := q.secretID(ctx, environment, name)
 		if err == nil && id == "" {
-			err = pluginsdk.Config(n.secrets[name], "there is no Modal secret %s in the environment %s", name, in.environment)
+			err = pluginsdk.Config(n.secrets[name], "there is no Modal secret %s in the environment %s", name, environment)
 		}
 		t.Secrets[name], found = id, append(found, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.volumes)) {
-		id, err := q.volumeID(ctx, in.environment, name, make && n.volumes[name])
+		id, err := q.volumeID(ctx, environment, name, make && n.volumes[name])
 		if err == nil && id == "" && !n.volumes[name] {
-			err = pluginsdk.Config("settings.volumes", "there is no Modal volume %s in the environment %s; create = true makes it", name, in.environment)
+			err = pluginsdk.Config("settings.volumes", "there is no Modal volume %s in the environment %s; create = true makes it", name, environment)
 		}
 		t.Volumes[name], found = id, append(found, err)
 	}
 	if set.Proxy != "" {
-		r, err := q.Stub.ProxyGet(ctx, pb.ProxyGetRequest_builder{Name: set.Proxy, EnvironmentName: in.environment}.Build())
+		r, err := q.Stub.ProxyGet(ctx, pb.ProxyGetRequest_builder{Name: set.Proxy, EnvironmentName: environment}.Build())
 		switch {
 		case api.IsNotFound(err) || err == nil && r.GetProxy().GetProxyId() == "":
-			err = pluginsdk.Config("settings.proxy", "there is no proxy %s in the environment %s", set.Proxy, in.environment)
+			err = pluginsdk.Config("settings.proxy", "there is no proxy %s in the environment %s", set.Proxy, environment)
 		case err != nil:
 			err = q.ask(err)
 		}
 		t.Proxy, found = r.GetProxy().GetProxyId(), append(found, err)
 	}
-	return t, in, errors.Join(found...)
+	return t, errors.Join(found...)
 }
 
 // secretID is the ID of a named secret, "" when there is none.
@@ -180,8 +180,8 @@ const noEntrypoint = "ENTRYPOINT []"
 
 // image has Modal pull a registry's image and returns the ID of Modal's. A
 // digest that is known already is there at once.
-func (q *session) image(ctx context.Context, app string, in place, reference string) (string, error) {
-	secret, err := q.pullSecret(ctx, in.environment, reference)
+func (q *session) image(ctx context.Context, app, environment, reference string) (string, error) {
+	secret, err := q.pullSecret(ctx, environment, reference)
 	if err != nil {
 		return "", err
 	}
@@ -196,7 +196,7 @@ func (q *session) image(ctx context.Context, app string, in place, reference str
 	default:
 		image = q.SDK.Images.FromRegistry(reference, &modal.ImageFromRegistryParams{Secret: secret})
 	}
-	image, err = image.DockerfileCommands([]string{noEntrypoint}, nil).Build(ctx, &modal.App{AppID: app, Name: q.c.App, Environment: in.environment}, nil)
+	image, err = image.DockerfileCommands([]string{noEntrypoint}, nil).Build(ctx, &modal.App{AppID: app, Name: q.c.App, Environment: environment}, nil)
 	if err != nil {
 		return "", q.imageError(reference, err)
 	}

@@ -16,11 +16,10 @@ func (f *flavor) Scope(ctx context.Context, c Config) (pluginsdk.Scope, error) {
 	if err != nil {
 		return pluginsdk.Scope{}, err
 	}
-	var id, name string
-	var in place
+	var id, name, environment string
 	err = together(
 		func() (err error) { id, name, err = q.workspace(ctx); return err },
-		func() (err error) { in, err = q.environment(ctx); return err },
+		func() (err error) { environment, err = q.environment(ctx); return err },
 	)
 	if err != nil {
 		return pluginsdk.Scope{}, err
@@ -29,8 +28,8 @@ func (f *flavor) Scope(ctx context.Context, c Config) (pluginsdk.Scope, error) {
 		return pluginsdk.Scope{}, pluginsdk.Config("config.workspace", "the token belongs to the workspace %s, not to %s", name, c.Workspace)
 	}
 	return pluginsdk.Scope{
-		ID:      "modal:" + id + ":" + in.environment + ":" + c.App,
-		Display: fmt.Sprintf("Modal workspace %s, environment %s, app %s", name, in.environment, c.App),
+		ID:      "modal:" + id + ":" + environment + ":" + c.App,
+		Display: fmt.Sprintf("Modal workspace %s, environment %s, app %s", name, environment, c.App),
 	}, nil
 }
 

@@ -73,7 +73,7 @@ func (f *flavor) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (plugi
 		if h, err := q.existing(ctx, s, t); h.Data != nil {
 			return h, err
 		}
-		return pluginsdk.Handle{}, fmt.Errorf("Modal says that the name %s is taken, and does not say by which sandbox", s.Key)
+		return pluginsdk.Handle{}, fmt.Errorf("the name %s is taken at Modal, which does not say by which sandbox", s.Key)
 	}
 	if api.Unauthenticated(err) {
 		f.clients.Drop(q.key)
