@@ -67,7 +67,7 @@ func packSource(ctx context.Context, dir string) func(io.Writer) error {
 			}
 			return copyFile(w, path)
 		})
-		// Spark refuses an archive without entries.
+		// Never without an entry: Python's zipimport wants one (assumption).
 		if w, cerr := z.Create(".stephost"); cerr == nil {
 			_, _ = io.WriteString(w, "source of a step\n")
 		}

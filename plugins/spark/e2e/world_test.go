@@ -20,7 +20,7 @@ import (
 )
 
 // hang is longer than anything here takes, on any machine.
-const hang = 4 * time.Minute
+const hang = 8 * time.Minute
 
 // world is a home with the operator `op`.
 type world struct {
