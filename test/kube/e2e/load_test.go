@@ -46,6 +46,10 @@ func load(t *testing.T) {
 // it has not read in time, has not the whole log. In the long form the machine has
 // no time for any of that.
 func TestLogEndsInABurst(t *testing.T) {
+	cluster(t)
+	if !torture.Long() {
+		t.Parallel()
+	}
 	for _, tc := range []struct {
 		name string
 		node func(testing.TB) *kube.Cluster
@@ -55,7 +59,6 @@ func TestLogEndsInABurst(t *testing.T) {
 		{"on a runtime that may drop it", kube.OldNode, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cluster(t)
 			l := newLabOn(t, tc.node(t)) // its own: others would notice the load
 			if torture.Long() {
 				load(t)
