@@ -2,9 +2,9 @@
 // process on this machine.
 //
 // The step belongs to a runner, which is this binary in a session of its own
-// (package internal/runner). So it outlives plugin and host, and both find it
+// (package pluginsdk/detached/runner). So it outlives plugin and host, and both find it
 // again by its key or its run token in the state directory (package
-// internal/jobdir), also from an empty STEPHOST_HOME. It does not outlive the
+// pluginsdk/detached/jobdir), also from an empty STEPHOST_HOME. It does not outlive the
 // machine or the container, nor a CI system that ends every process of a job.
 //
 // Invariants:
