@@ -1,4 +1,5 @@
-"""An Airflow of its own: SQLite, no scheduler. Set before Airflow is imported."""
+"""An Airflow of its own: SQLite, and a scheduler only where a test starts it. Set before
+Airflow is imported."""
 
 from __future__ import annotations
 

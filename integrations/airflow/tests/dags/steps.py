@@ -14,8 +14,8 @@ PLACE = os.environ["PLACE"]
 START = pendulum.datetime(2026, 1, 1, tz="UTC")
 
 
-def one(dag_id: str, script: str, **more) -> DAG:
-    with DAG(dag_id, schedule=None, start_date=START, catchup=False) as dag:
+def one(dag_id: str, script: str, schedule=None, **more) -> DAG:
+    with DAG(dag_id, schedule=schedule, start_date=START, catchup=False, is_paused_upon_creation=schedule is None) as dag:
         train = StephostOperator(task_id="train", operator=os.environ.get("OPERATOR", "here"), command=["sh", "-c", script], **more)
 
         @task
@@ -44,6 +44,14 @@ gated = one(
     f"echo $$ >> {PLACE}/witness; while [ ! -e {PLACE}/gate ]; do sleep 0.1; done; echo '::stephost value done=true'",
     token="airflow/{{ ti.dag_id }}/{{ ds }}/{{ ti.task_id }}",
     pipeline_run="{{ ds }}",
+)
+# For a scheduler, which begins it by itself.
+survives = one(
+    "survives",
+    f"echo $$ >> {PLACE}/witness; while [ ! -e {PLACE}/gate ]; do sleep 0.1; done; echo '::stephost value done=true'",
+    schedule="@once",
+    retries=1,
+    retry_delay=pendulum.duration(seconds=0),
 )
 left = one("left", f"echo $$ >> {PLACE}/witness; while [ ! -e {PLACE}/gate ]; do sleep 0.1; done", on_kill_do="leave", token="left/{{ ds }}")
 
