@@ -35,7 +35,7 @@ func benchHello(ctx context.Context, b *bench) error {
 			tls string
 			to  *stats.Sample
 		}{{tlsNone, &none}, {tlsMutual, &mutual}, {tlsAuto, &auto}} {
-			took, err := hello(ctx, sockets, b.Local, v.tls)
+			took, err := hello(ctx, sockets, "local", b.Local, v.tls)
 			if err != nil {
 				return err
 			}
@@ -58,13 +58,13 @@ func benchHello(ctx context.Context, b *bench) error {
 }
 
 // hello starts a plugin and ends it; what it returns is the start alone.
-func hello(ctx context.Context, sockets, path, tls string) (float64, error) {
+func hello(ctx context.Context, sockets, flavor, path, tls string) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloBound)
 	defer cancel()
 	m := process.NewManager(process.Options{HostVersion: version.Version, SocketDir: sockets})
 	began := time.Now()
 	p, err := m.Acquire(ctx, process.Spec{
-		Flavor: "local", Version: version.Version, TLS: tls,
+		Flavor: flavor, Version: version.Version, TLS: tls,
 		Executable: func(context.Context) (*process.Executable, error) {
 			return &process.Executable{Argv: []string{path}}, nil
 		},

@@ -68,7 +68,7 @@ func benchLaunch(ctx context.Context, b *bench) error {
 		return err
 	}
 	for range b.n {
-		took, err := hello(ctx, sockets, b.Local, tlsMutual)
+		took, err := hello(ctx, sockets, "local", b.Local, tlsMutual)
 		if err != nil {
 			return err
 		}

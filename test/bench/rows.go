@@ -19,6 +19,8 @@ func rows() []row {
 		{"many", "100 runs: one host process, and 100 processes at once", benchMany},
 		{"python", "a flavor in Python beside its twin in Go: start, call, log", benchPython},
 		{"pycall", "a decorated Python function, and a step of ZenML's, beside a launch", benchPyCall},
+		{"plugins", "size and start of every shipped plugin, beside its budget", benchPlugins},
+		{"clouds", "questions about 500 runs on each cloud, beside one for each run", benchClouds},
 		{"kubernetes", "launch on a real cluster, beside kubectl", benchKubernetes},
 		{"spark", "an application on a local master, beside a bare spark-submit", benchSpark},
 		{"image", "build and push of an image, beside docker and buildah", benchImage},

@@ -73,6 +73,13 @@ func (l *Lab) installAll() error {
 	return nil
 }
 
+// Installed is a copy of the plugin of a flavor that `make build` has made.
+func (l *Lab) Installed(flavor string) (string, error) {
+	name := filepath.Join("bin", "plugins", exe("stephost-flavor-"+flavor))
+	to := filepath.Join(l.Dir, name)
+	return to, install(filepath.Join(l.Root, name), to)
+}
+
 // install copies a program, as an installer does. What the linker has just
 // written lies in the kernel's cache in small pieces, and starting it costs a
 // millisecond more than starting the same bytes written in one go.
