@@ -40,12 +40,11 @@ func TestTheLifeOfASandbox(t *testing.T) {
 			r := h.Submit(s)
 			require.NotNil(t, r.GetAccepted(), "%v", r)
 			assert.Equal(t, "https://modal.com/id/"+h.JobOf(s.Key).Name, r.GetAccepted().Url)
-			end, seen := h.Watch(s.Key, r.GetAccepted().Handle)
+			end, _ := h.Watch(s.Key, r.GetAccepted().Handle)
 			assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase, "%v", end)
 			assert.EqualValues(t, 0, end.GetExitCode())
 			assert.NotNil(t, end.StartedAt)
 			assert.NotNil(t, end.EndedAt)
-			assert.NotEmpty(t, seen)
 			read := func(name string) string {
 				text, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
@@ -120,7 +119,7 @@ func TestPhases(t *testing.T) {
 		"v2": {operatorv1.Phase_PHASE_PROVISIONING, operatorv1.Phase_PHASE_RUNNING},
 	} {
 		t.Run(backend, func(t *testing.T) {
-			h.Life(cloudfake.Life{QueuedMS: 700, ProvisioningMS: 900})
+			h.Life(cloudfake.Life{QueuedMS: 1500, ProvisioningMS: 1500})
 			s := h.on(backend, h.Step("phases "+backend, "sleep 4"))
 			end, seen := h.Watch(s.Key, h.Accepted(s))
 			assert.Equal(t, operatorv1.Phase_PHASE_SUCCEEDED, end.Phase)
@@ -273,7 +272,7 @@ func TestSlowCancel(t *testing.T) {
 // sandbox that runs, also one that waits for a machine.
 func TestTheContextDoesNotEndTheSandbox(t *testing.T) {
 	h := newHarness(t)
-	h.Life(cloudfake.Life{QueuedMS: 1500})
+	h.Life(cloudfake.Life{QueuedMS: 3000})
 	s := h.on("v1", h.Step("goes on", "true"))
 	prepared, _ := h.Prepare(s)
 	ctx, cancel := context.WithCancel(h.Ctx())
