@@ -13,11 +13,14 @@ import (
 	ml "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/machinelearning/armmachinelearning/v4"
 
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/container"
 )
 
 const (
 	// shimPath is the init process of built images.
 	shimPath = "/.stephost/init"
+	// workDir is the directory of a command in its container (assumption).
+	workDir = "/mnt/azureml/wd"
 	// sampleEvery is how often the size of a log is noted that is shown late.
 	sampleEvery = 10 * time.Millisecond
 )
@@ -194,7 +197,14 @@ func (s *Server) start(j *job) ([]*node, error) {
 	var nodes []*node
 	for i := range count {
 		dir := filepath.Join(s.o.Dir, fmt.Sprintf("%06d", j.number), fmt.Sprintf("%d.%d", i, start))
+		img, err := container.Pull(context.Background(), s.imageOf(c), filepath.Join(dir, "root"))
+		if err != nil {
+			return nil, fmt.Errorf("the image %s: %w", s.imageOf(c), err)
+		}
 		n := &node{wd: filepath.Join(dir, "wd")}
+		if img != nil {
+			n.wd = filepath.Join(img.Root, workDir)
+		}
 		if err := os.MkdirAll(n.wd, 0o700); err != nil {
 			return nil, err
 		}
@@ -210,8 +220,15 @@ func (s *Server) start(j *job) ([]*node, error) {
 		for name, value := range c.EnvironmentVariables {
 			env[name] = *value
 		}
-		var err error
-		if n.process, err = s.runner.Start(dir, cloudfake.Command{Argv: []string{"bash", "-c", line}, Env: env, Dir: n.wd}); err != nil {
+		command := cloudfake.Command{Argv: []string{"bash", "-c", line}, Env: env, Dir: n.wd}
+		if img != nil {
+			delete(env, "PATH") // the image has one
+			env["HOME"] = "/root"
+			// AzureML asks for bash; the images of the tests have the smaller shell.
+			command = img.Command([]string{"/bin/sh", "-c", *c.Command}, env)
+			command.Dir = workDir
+		}
+		if n.process, err = s.runner.Start(dir, command); err != nil {
 			return nil, err
 		}
 		if j.life.LogsLateMS > 0 {
@@ -227,6 +244,22 @@ func (s *Server) start(j *job) ([]*node, error) {
 		j.started = time.Now()
 	}
 	return nodes, nil
+}
+
+// imageOf is the image of a job's environment, "" for one of the workspace's own.
+func (s *Server) imageOf(c *ml.CommandJob) string {
+	parts := strings.Split(*c.EnvironmentID, "/")
+	const tail = 3 // NAME/versions/VERSION
+	if len(parts) < tail {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.environments[parts[len(parts)-tail]+"/"+parts[len(parts)-1]]
+	if v == nil || v.Properties == nil || v.Properties.Image == nil {
+		return ""
+	}
+	return *v.Properties.Image
 }
 
 // sample notes how a log grows.

@@ -3,6 +3,7 @@ package fake
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/container"
 )
 
 // maxFailure is how much of the failure file becomes FailureReason.
@@ -212,20 +214,24 @@ func (s *Server) start(j *job) ([]*node, error) {
 	var nodes []*node
 	for i := range int(aws.ToInt32(j.request.ResourceConfig.InstanceCount)) {
 		dir := s.dir(j, i, start)
-		ml := filepath.Join(dir, "opt", "ml")
+		img, err := container.Pull(context.Background(), aws.ToString(a.TrainingImage), dir)
+		if err != nil {
+			return nil, fmt.Errorf("the image %s: %w", aws.ToString(a.TrainingImage), err)
+		}
+		ml := filepath.Join(dir, "opt", "ml") // of the image where there is one
 		for _, d := range []string{"model", "output", "input/config", "checkpoints"} {
 			if err := os.MkdirAll(filepath.Join(ml, d), 0o700); err != nil {
 				return nil, err
 			}
 		}
 		argv := append(append([]string{}, a.ContainerEntrypoint...), a.ContainerArguments...)
-		if argv[0] == shimPath && s.o.Shim != "" {
+		if argv[0] == shimPath && s.o.Shim != "" && img == nil {
 			argv[0] = s.o.Shim
 		}
 		env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": dir, "TRAINING_JOB_NAME": j.name, "AWS_REGION": j.region}
 		for k, v := range j.request.Environment {
 			// What a container sees as /opt/ml is a directory of the job's here.
-			if v == "/opt/ml" || strings.HasPrefix(v, "/opt/ml/") {
+			if img == nil && (v == "/opt/ml" || strings.HasPrefix(v, "/opt/ml/")) {
 				v = ml + strings.TrimPrefix(v, "/opt/ml")
 			}
 			env[k] = v
@@ -236,7 +242,13 @@ func (s *Server) start(j *job) ([]*node, error) {
 			env[pluginsdk.ShimRankFrom], env["MASTER_ADDR"] = pluginsdk.ShimRankAzureML, "127.0.0.1"
 			env["WORLD_SIZE"], env["NODE_RANK"] = strconv.Itoa(int(aws.ToInt32(j.request.ResourceConfig.InstanceCount))), strconv.Itoa(i)
 		}
-		p, err := s.runner.Start(dir, cloudfake.Command{Argv: argv, Env: env})
+		command := cloudfake.Command{Argv: argv, Env: env}
+		if img != nil {
+			delete(env, "PATH") // the image has one
+			env["HOME"] = "/root"
+			command = img.Command(argv, env)
+		}
+		p, err := s.runner.Start(dir, command)
 		if err != nil {
 			return nil, err
 		}

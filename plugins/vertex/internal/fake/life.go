@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/container"
 )
 
 // node is one replica.
@@ -199,13 +201,13 @@ func (js *jobs) start(j *job) error {
 // command is what a container runs: in the image's own file system, or in the
 // machine's, where the buckets are not at /gcs.
 func (s *server) command(c *aiplatformpb.ContainerSpec, env map[string]string, dir string) (cloudfake.Command, error) {
-	env, argv := container(c, env)
-	img, err := pull(context.Background(), c.GetImageUri(), filepath.Join(dir, "root"))
+	env, argv := containerOf(c, env)
+	img, err := container.Pull(context.Background(), c.GetImageUri(), filepath.Join(dir, "root"))
 	if err != nil {
 		return cloudfake.Command{}, fmt.Errorf("the image %s: %w", c.GetImageUri(), err)
 	}
 	if img != nil {
-		return img.command(argv, env), nil
+		return img.Command(argv, env), os.MkdirAll(filepath.Join(img.Root, "gcs", Bucket), 0o777)
 	}
 	argv[0] = s.program(argv[0])
 	for name, value := range env {
@@ -236,9 +238,9 @@ func serviceEnv(spec *aiplatformpb.CustomJobSpec, cluster map[string][]string, n
 	return env
 }
 
-// container is the environment and the command of a container, with references
+// containerOf is the environment and the command of a container, with references
 // to variables replaced as Kubernetes does it.
-func container(c *aiplatformpb.ContainerSpec, env map[string]string) (map[string]string, []string) {
+func containerOf(c *aiplatformpb.ContainerSpec, env map[string]string) (map[string]string, []string) {
 	for _, v := range c.GetEnv() {
 		env[v.GetName()] = expand(v.GetValue(), env)
 	}

@@ -1,0 +1,173 @@
+//go:build linux
+
+// Package digits launches the example of the repository on the fake of a service:
+// stephost builds its image on a base with a real Python, with scikit-learn as it
+// comes from the package index, and pushes it; the fake pulls it and trains in it.
+package digits
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/test/image"
+	"github.com/stephost/stephost/test/torture"
+)
+
+const (
+	// epochs of the training.
+	epochs = 20
+	// baseBound is for the download of the base image's packages.
+	baseBound = 5 * time.Minute
+	// hang ends what does not come back.
+	hang = 10 * time.Minute
+)
+
+// lab is a home for the stephost that torture.Main has built.
+type lab struct {
+	t   *testing.T
+	dir string
+}
+
+func (l *lab) run(args ...string) (code int, stdout, stderr string) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), hang)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, torture.Stephost(), args...)
+	cmd.Dir = l.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + os.TempDir(), "STEPHOST_HOME=" + filepath.Join(l.dir, "home")}
+	// The example's requirements come from the package index of this machine.
+	for _, v := range os.Environ() {
+		for _, p := range []string{"PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"} {
+			if strings.HasPrefix(v, p) {
+				cmd.Env = append(cmd.Env, v)
+			}
+		}
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run() // the exit code tells
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// Run trains on an operator with these flags. at is how the addresses of its
+// outputs begin.
+func Run(t *testing.T, at string, operator ...string) {
+	if err := image.Missing(); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "%v", err)
+		t.Skip("SKIPPED, nothing of this was tested:", err)
+	}
+	dir, err := os.MkdirTemp("", "dg") // short, because sockets lie below it
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l := &lab{t, dir}
+	host := startRegistry(t)
+	pushBase(t, host+"/base:1")
+	installShim(t)
+	root, err := torture.Root()
+	require.NoError(t, err)
+	source := filepath.Join(root, "examples", "digits")
+	code, _, stderr := l.run(append([]string{"operator", "register", "gpu", "--base-image=" + host + "/base:1", "--registry=" + host + "/steps",
+		"--platform=linux/" + runtime.GOARCH}, operator...)...)
+	require.Zero(t, code, stderr)
+	result := filepath.Join(dir, "result.json")
+	launch := func(more ...string) (int, string, string) {
+		return l.run(append([]string{"launch", "--operator", "gpu", "--requirements-file", filepath.Join(source, "requirements.txt"), "--source", source,
+			"--pipeline", "digits", "--step-name", "train", "--result-file", result, "--", "python3", "train.py"}, more...)...)
+	}
+	code, stdout, stderr := launch("--epochs", fmt.Sprint(epochs))
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	// The log is complete: every line, in its order.
+	lines := strings.Split(stdout, "\n")
+	var told []string
+	for _, line := range lines {
+		if strings.HasPrefix(line, "epoch ") {
+			told = append(told, strings.Fields(line)[1])
+		}
+	}
+	var want []string
+	for n := 1; n <= epochs; n++ {
+		want = append(want, fmt.Sprintf("%d/%d", n, epochs))
+	}
+	assert.Equal(t, want, told)
+	assert.Contains(t, stdout, "digits: 1347 to learn from, 450 held out")
+	assert.Contains(t, stdout, "accuracy on the held-out part: 0.9")
+	got := readResult(t, result)
+	assert.Equal(t, "succeeded", got.Class)
+	assert.Greater(t, got.Values["accuracy"], 0.9)
+	require.Len(t, got.Outputs, 1)
+	assert.Equal(t, "model.pkl", got.Outputs[0].Name)
+	assert.True(t, strings.HasPrefix(got.Outputs[0].Location, at), got.Outputs[0].Location)
+
+	// The model is fetched, and is what the step says that it wrote.
+	to := filepath.Join(dir, "model")
+	code, stdout, stderr = l.run("run", "outputs", got.Run, "--get", to)
+	require.Zero(t, code, stderr)
+	assert.Equal(t, filepath.Join(to, "model.pkl")+"\n", stdout)
+	info, err := os.Stat(filepath.Join(to, "model.pkl"))
+	require.NoError(t, err)
+	assert.Contains(t, lines, fmt.Sprintf("model: %d bytes", info.Size()))
+
+	code, _, stderr = launch("--no-such-flag")
+	assert.Equal(t, 2, code, "the step's own exit code: %s", stderr)
+	assert.Contains(t, stderr, "no-such-flag")
+}
+
+type result struct {
+	Run     string `json:"run"`
+	Class   string `json:"class"`
+	Outputs []struct {
+		Name     string `json:"name"`
+		Location string `json:"location"`
+	} `json:"outputs"`
+	Values map[string]float64 `json:"values"`
+}
+
+func readResult(t *testing.T, path string) (r result) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &r), "%s", text)
+	return r
+}
+
+func startRegistry(t *testing.T) (host string) {
+	r := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(r.Close)
+	return strings.TrimPrefix(r.URL, "http://")
+}
+
+func pushBase(t *testing.T, reference string) {
+	ctx, cancel := context.WithTimeout(t.Context(), baseBound)
+	defer cancel()
+	require.NoError(t, os.MkdirAll(image.CacheDir(), 0o755))
+	base, err := image.MakeBase(ctx, image.CacheDir())
+	require.NoError(t, err)
+	ref, err := name.ParseReference(reference)
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(ref, base, remote.WithContext(ctx)))
+}
+
+// installShim puts the shim where an installation has it.
+func installShim(t *testing.T) {
+	shims := filepath.Join(filepath.Dir(torture.Stephost()), "shim")
+	require.NoError(t, os.MkdirAll(shims, 0o755))
+	require.NoError(t, image.BuildShim(shims))
+}
