@@ -125,9 +125,10 @@ func Run(t *testing.T, at string, operator ...string) {
 	require.NoError(t, err)
 	assert.Contains(t, lines, fmt.Sprintf("model: %d bytes", info.Size()))
 
-	code, _, stderr = launch("--no-such-flag")
+	// Two of the services have one log for both streams.
+	code, stdout, stderr = launch("--no-such-flag")
 	assert.Equal(t, 2, code, "the step's own exit code: %s", stderr)
-	assert.Contains(t, stderr, "no-such-flag")
+	assert.Contains(t, stdout+stderr, "no-such-flag")
 }
 
 type result struct {
