@@ -74,8 +74,8 @@ DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/e2e|tes
 
 test: build
 	@set -e; all=$$($(GO) list $(addsuffix /...,$(MODULES))); \
-	  $(GO) test -race -p $(TEST_PACKAGES) -timeout 25m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
-	  $(GO) test -p $(TEST_PACKAGES) -timeout 25m $$(echo "$$all" | grep -E '$(DRIVERS)')
+	  $(GO) test -race -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
+	  $(GO) test -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -E '$(DRIVERS)')
 
 bench: build
 	$(GO) run ./test/bench
