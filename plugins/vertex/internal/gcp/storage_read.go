@@ -48,7 +48,7 @@ func (c *Client) OpenObject(ctx context.Context, bucket, name string, offset int
 		_, size, _ := strings.Cut(resp.Header.Get("Content-Range"), "/")
 		if o.Size, err = strconv.ParseInt(size, 10, 64); err != nil {
 			resp.Body.Close()
-			return o, nil, fmt.Errorf("Cloud Storage answers a range with %q", resp.Header.Get("Content-Range"))
+			return o, nil, fmt.Errorf("the store answers a range with %q", resp.Header.Get("Content-Range"))
 		}
 	}
 	o.Generation, _ = strconv.ParseInt(resp.Header.Get("X-Goog-Generation"), 10, 64) // 0 = unknown
