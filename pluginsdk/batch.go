@@ -125,21 +125,30 @@ func (b *batches) collect(key string, g *batchGroup) (subs []*batchSub, wait tim
 }
 
 // plan decides when each job is due again. One that was not due got the answer
-// for nothing: it keeps its pace and is due that much later, so that jobs come to
-// be asked for together and calls do not grow with their number.
+// for nothing: its pause grows by the time that has passed, as if it had been asked
+// for then, and it is due that much later. So jobs come to be asked for together,
+// and calls do not grow with their number: neither does the growth of 500 pauses
+// take 500 times as many calls, nor does the shortest of 500 jitters count.
 func (b *batches) plan(g *batchGroup, subs []*batchSub, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
+	now, spread := time.Now(), jittered(time.Second).Seconds()
+	passed := time.Duration(0)
+	if !g.asked.IsZero() {
+		passed = now.Sub(g.asked)
+	}
 	g.asked = now
 	for _, sub := range subs {
-		if sub.due.After(now) {
-			if sub.pace.fail == 0 { // else it waits for a backend that wants that
-				sub.due = now.Add(jittered(max(sub.pace.pause, pollFirst)))
-			}
-			continue
+		var pause time.Duration
+		switch {
+		case !sub.due.After(now):
+			pause = sub.pace.grow()
+		case sub.pace.fail == 0:
+			pause = sub.pace.passed(passed)
+		default:
+			continue // it waits for a backend that wants that
 		}
-		sub.due = now.Add(max(sub.pace.next(), took*batchShare))
+		sub.due = now.Add(max(time.Duration(float64(pause)*spread), took*batchShare))
 	}
 }
 

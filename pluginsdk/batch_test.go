@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -173,4 +174,39 @@ func TestBatchPlansJobsTogether(t *testing.T) {
 	}
 	assert.Equal(t, pollMax, early.pace.pause, "it keeps its pace")
 	assert.Equal(t, now.Add(time.Hour), throttled.due)
+}
+
+// 500 jobs that came one after the other are asked about as often as one.
+func TestBatchCallsDoNotGrowWithJobs(t *testing.T) {
+	const came, settled, counted = 20 * time.Second, 30 * time.Second, 2 * time.Minute
+	calls := func(n int) (calls int) {
+		synctest.Test(t, func(*testing.T) {
+			b, g := &batches{}, &batchGroup{}
+			var subs []*batchSub
+			for begun := time.Now(); time.Since(begun) < came+settled+counted; {
+				for len(subs) < n && time.Duration(len(subs))*came <= time.Since(begun)*time.Duration(n) {
+					subs = append(subs, &batchSub{due: time.Now()})
+				}
+				next := pollMax * 2
+				for _, sub := range subs {
+					next = min(next, time.Until(sub.due))
+				}
+				if len(subs) < n {
+					next = min(next, came/time.Duration(n))
+				}
+				if next > 0 {
+					time.Sleep(next)
+					continue
+				}
+				b.plan(g, subs, 0)
+				if time.Since(begun) > came+settled {
+					calls++
+				}
+			}
+		})
+		return calls
+	}
+	one, many := calls(1), calls(500)
+	t.Logf("in %s: %d calls about one job, %d about 500", counted, one, many)
+	assert.LessOrEqual(t, many, one*3/2, "the youngest of them sets the pace, not their number")
 }

@@ -43,11 +43,21 @@ func (p *pace) reset(to time.Duration) {
 }
 
 // next returns how long to wait after an answer.
-func (p *pace) next() time.Duration {
+func (p *pace) next() time.Duration { return jittered(p.grow()) }
+
+// grow is next without jitter.
+func (p *pace) grow() time.Duration {
 	p.fail = 0
 	d := max(p.pause, pollFirst)
 	p.pause = min(time.Duration(float64(d)*pollGrowth), pollMax)
-	return jittered(d)
+	return d
+}
+
+// passed returns how long to wait after an answer that came unasked, d after the
+// last: a pause of d would have grown by this.
+func (p *pace) passed(d time.Duration) time.Duration {
+	p.pause = min(max(p.pause, pollFirst)+time.Duration(float64(d)*(pollGrowth-1)), pollMax)
+	return p.pause
 }
 
 // failed returns how long to wait after err.
