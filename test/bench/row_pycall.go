@@ -80,7 +80,7 @@ func (b *bench) zenmlStep(ctx context.Context, all []venvs.Python, dir string) e
 	if err != nil {
 		return err
 	}
-	b.addMS("a step of ZenML's through stephost, as ZenML times it", got["zenml"])
+	b.addMS("a pipeline of one step of ZenML's through stephost, whole", got["zenml"])
 	b.addMS("of it: the step's process, which imports ZenML", got["process"])
 	b.addMS("of it: stephost, from the launch to the verdict, without the process", got["launch"])
 	own := stats.Differences(stats.Differences(got["zenml"], got["process"]), got["launch"])

@@ -1,11 +1,12 @@
-"""Runs pipelines of one step that does nothing through stephost; prints what ZenML and
-stephost say they took, in milliseconds, as JSON."""
+"""Runs pipelines of one step that does nothing through stephost; prints what they took
+as a whole, and what stephost says of it, in milliseconds, as JSON."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sys
+import time
 from datetime import datetime
 
 import stephost
@@ -42,13 +43,15 @@ def main(rounds: int) -> None:
     client.activate_stack("here")
     out = {"zenml": [], "launch": [], "process": []}
     for i in range(rounds + 1):
+        # ZenML's own times of a step do not hold its start (0.98): the clock does.
+        begin = time.perf_counter()
         bench()
-        run = client.list_run_steps(name="nothing", sort_by="desc:created", size=1).items[0]
+        whole = (time.perf_counter() - begin) * 1000
         record = stephost.runs.list()[0]
         attempt = record["attempts"][-1]
         if i == 0:  # the stores are made once
             continue
-        out["zenml"].append(ms(run.start_time, run.end_time))
+        out["zenml"].append(whole)
         process = ms(when(attempt["started_at"]), when(attempt["ended_at"]))
         out["process"].append(process)
         out["launch"].append(ms(when(record["created_at"]), when(record["verdict_at"])) - process)
