@@ -141,6 +141,10 @@ func (f *flavor) overtaken(ctx context.Context, cluster *kube.Cluster, job *batc
 	return now, nil
 }
 
+// stuckTries is how often a Job is read anew that changed before it was deleted:
+// the Job controller writes its status two or three times at its beginning.
+const stuckTries = 5
+
 // stuck is for a Job that cannot be finished. Where the API server refuses what
 // it waits for, it would wait for ever: it is deleted, if it is still what was
 // read here, and then certainly nothing exists.
@@ -148,14 +152,19 @@ func (f *flavor) stuck(ctx context.Context, cluster *kube.Cluster, job *batchv1.
 	if !kube.Refusal(err) || apierrors.IsTooManyRequests(err) || apierrors.IsUnauthorized(err) {
 		return kube.Ask(err)
 	}
-	now, gone := cluster.Job(ctx, job.Name)
-	if gone != nil || now.UID != job.UID || !incomplete(now) {
-		return err
+	for range stuckTries {
+		now, gone := cluster.Job(ctx, job.Name)
+		if gone != nil || now.UID != job.UID || !incomplete(now) {
+			return err
+		}
+		switch gone := cluster.DeleteJobAt(ctx, now.Name, now.UID, now.ResourceVersion); {
+		case gone == nil:
+			return kube.Rejected(err)
+		case !apierrors.IsConflict(gone):
+			return err
+		}
 	}
-	if gone := cluster.DeleteJobAt(ctx, now.Name, now.UID, now.ResourceVersion); gone != nil {
-		return err
-	}
-	return kube.Rejected(err)
+	return err
 }
 
 // owned tells whether an object that is there already is the Job's.

@@ -139,6 +139,7 @@ func TestLauncherPluginKilled(t *testing.T) {
 	pids := filepath.Join(w.t.TempDir(), "pids")
 	l := w.start(h, fmt.Sprintf("echo before; echo $$ >>%[1]s; sleep 1000", pids), "retry {\n  system = 3\n}")
 	started := w.file(pids)
+	w.eventually("the line is stored", func() bool { out, _ := w.log(l.Session, "stdout"); return out == "before\n" })
 	running := plugins(t)
 	require.Len(t, running, 1)
 	require.NoError(t, syscall.Kill(running[0], syscall.SIGKILL))
