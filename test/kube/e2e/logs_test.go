@@ -44,14 +44,15 @@ func TestLogBeyondRotation(t *testing.T) {
 	}
 }
 
-// checkFlood: whole lines, ascending, none twice. It returns how many are not
-// there.
+// checkFlood: ascending lines, none twice. It returns how many are not there whole:
+// where the node has lost a part of the log, the line at its edge is torn.
 func checkFlood(t *testing.T, stdout string, lines int) (missing int) {
 	last, seen := 0, 0
 	for line := range strings.Lines(stdout) {
 		var n int
 		if _, err := fmt.Sscanf(line, "%08d", &n); err != nil || len(line) != 100 {
-			require.Fail(t, "a line is broken", "%q behind %d", line, last)
+			t.Logf("torn behind %d: %q", last, line)
+			continue
 		}
 		require.Greater(t, n, last, "out of order or twice")
 		last, seen = n, seen+1

@@ -134,7 +134,7 @@ func TestCancel(t *testing.T) {
 	assert.Equal(t, 130, e.code, e.stderr)
 	assert.Equal(t, "cancelled", e.Class)
 	assert.False(t, e.CancelUnconfirmed)
-	assert.Empty(t, l.names("pods"))
+	assert.Eventually(t, func() bool { return len(l.names("pods")) == 0 }, hang, look, "the kubelet removes the pod, whose processes are gone")
 }
 
 // TestCancelObeyed: a step that obeys and says that all is well was cancelled all the
