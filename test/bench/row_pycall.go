@@ -113,7 +113,9 @@ func (b *bench) script(ctx context.Context, env venvs.Env, name string, rounds i
 		return nil, err
 	}
 	var got map[string]stats.Sample
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+	// ZenML writes to standard output when it is imported; the last line is the script's.
+	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+	if err := json.Unmarshal(lines[len(lines)-1], &got); err != nil {
 		return nil, fmt.Errorf("%s printed %q: %w", name, out.String(), err)
 	}
 	return got, nil
