@@ -35,6 +35,14 @@ func newWorld(t *testing.T, flags ...string) *world {
 	require.NoError(t, err)
 	w := &world{t: t, dir: dir}
 	w.env = append(install.Environ(), home.EnvVar+"="+filepath.Join(dir, "home"), "XDG_STATE_HOME="+filepath.Join(dir, "state"))
+	// The examples' requirements come from the package index of this machine.
+	for _, v := range os.Environ() {
+		for _, p := range []string{"PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"} {
+			if strings.HasPrefix(v, p) {
+				w.env = append(w.env, v)
+			}
+		}
+	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Mkdir(w.source(), 0o700))
 	w.ok(append([]string{"operator", "register", "op", "--flavor=spark", "--spark-home=" + install.Home, "--set", "submit_kwargs=" + lean(nil)}, flags...)...)
