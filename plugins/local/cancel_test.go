@@ -261,7 +261,7 @@ func TestRunnerAndStepKilledIsLost(t *testing.T) {
 	assert.Equal(t, operatorv1.LogGap_CERTAINTY_POSSIBLE, l.gaps[0].Certainty)
 	// A second runner never starts the step again.
 	require.Eventually(t, func() bool {
-		r, err := runner.Start(context.Background(), h.job(s.Key), &runner.Spec{Argv: []string{"true"}}, nil)
+		r, err := runner.Start(context.Background(), h.job(s.Key), &runner.Spec{Argv: []string{"true"}}, nil, nil)
 		require.NoError(t, err)
 		// Busy: the verdict can be read a moment before its runner lets go.
 		require.Contains(t, []runner.Outcome{runner.Over, runner.Busy}, r.Outcome)

@@ -17,8 +17,11 @@ func main() {
 	if code, is := detached.RunnerMain(os.Args); is {
 		os.Exit(code)
 	}
-	detached.Warm()
-	pluginsdk.Main(manifest, pluginsdk.RemoteOf(newLocal()))
+	l := newLocal()
+	if len(os.Args) == 1 { // else a person asks something
+		go l.jobs.Warm()
+	}
+	pluginsdk.Main(manifest, pluginsdk.RemoteOf(l))
 }
 
 // local is the flavor. All its state is on disk.

@@ -51,7 +51,7 @@ func (j *Jobs) Cancel(ctx context.Context, state jobdir.State, h pluginsdk.Handl
 	// Nobody listens: the runner is dead, or not there yet, or just starting;
 	// then it reads the wish before it starts the step. Another runner cannot
 	// do harm.
-	report, err := runner.Start(ctx, job, nil, nil)
+	report, err := runner.Start(ctx, job, nil, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func (j *Jobs) Watch(ctx context.Context, state jobdir.State, h pluginsdk.Handle
 // adopt starts a runner for an orphan, and tells whether that changed what is
 // known. Without one the job is judged by what can be seen.
 func adopt(ctx context.Context, job jobdir.Job) bool {
-	r, err := runner.Start(ctx, job, nil, nil)
+	r, err := runner.Start(ctx, job, nil, nil, nil)
 	if err != nil {
 		pluginsdk.Logger(ctx).Warn("no new runner for a job whose runner died", "job", job.Dir, "error", err)
 		return false

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -30,11 +31,14 @@ type handleData struct {
 	Key string `json:"key"`
 }
 
-// Jobs are the jobs of a flavor's processes. Only the hub is in memory, and it only
-// saves work. The zero Jobs is ready; it must not be copied.
+// Jobs are the jobs of a flavor's processes. Hub and spare runner are in memory, and
+// only save work. The zero Jobs is ready; it must not be copied.
 type Jobs struct {
 	// Hub wakes those who watch.
 	Hub notify.Hub
+
+	mu    sync.Mutex
+	spare *runner.Spare
 }
 
 // Submit starts a runner, unless the key has one, or had one. It returns when
@@ -92,16 +96,16 @@ func (j *Jobs) Submit(ctx context.Context, state jobdir.State, s *pluginsdk.Step
 		j.Hub.Signal(job.Dir)
 		j.Hub.Signal(job.Logs())
 	}
-	if err := start(ctx, job, spec, ended); err != nil {
+	if err := j.start(ctx, job, spec, ended); err != nil {
 		return pluginsdk.Handle{}, err
 	}
 	return HandleOf(job, existing), nil
 }
 
 // start starts runners until the job is started or over.
-func start(ctx context.Context, job jobdir.Job, spec *runner.Spec, ended func()) error {
+func (j *Jobs) start(ctx context.Context, job jobdir.Job, spec *runner.Spec, ended func()) error {
 	for {
-		report, err := runner.Start(ctx, job, spec, ended)
+		report, err := runner.Start(ctx, job, spec, j.takeSpare(), ended)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@
 //     runner has no byte in its own memory. Files alone (the step writing to
 //     them directly) would lose more: opening /dev/stderr empties a file, and
 //     scripts do that every day.
+//   - A spare runner (NewSpare) has no job yet and holds nothing. From the moment
+//     in which it is told one, all of the above holds for it.
 //   - A verdict is written when no process of the step is left, and once.
 //   - Secrets reach the runner over a pipe and the step in its environment;
 //     they are never in an argument or a file.

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type runner struct {
 	state jobdir.State
 	job   jobdir.Job
 	spec  *Spec
+	// stdin brings what is to be run.
+	stdin *bufio.Reader
 	// control wakes it: a byte says that the wish to cancel was stored.
 	control chan struct{}
 	// pumps are stdout and stderr.
@@ -36,13 +39,23 @@ type runner struct {
 // code of the process, which nobody needs: what counts is in the job's files.
 func Main(dir string) int {
 	detach()
-	r := &runner{control: make(chan struct{}, 1)}
+	r := &runner{control: make(chan struct{}, 1), stdin: bufio.NewReader(os.Stdin)}
+	spare := dir == noJobYet
+	if spare {
+		var err error
+		if dir, err = readDir(r.stdin); err != nil {
+			return 0 // never needed
+		}
+	}
 	job, err := jobdir.JobAt(filepath.Clean(dir))
 	if err != nil {
 		r.say(Broken, err)
 		return 1
 	}
 	r.job, r.state = job, jobdir.At(filepath.Dir(filepath.Dir(job.Dir)))
+	if spare {
+		ownStderr(job)
+	}
 	err = r.work()
 	switch {
 	case errors.Is(err, jobdir.ErrBusy):
@@ -53,6 +66,26 @@ func Main(dir string) int {
 		return 1
 	}
 	return 0
+}
+
+// readDir waits for the job of a spare runner. The error: the plugin has ended, or
+// has no use for it.
+func readDir(from *bufio.Reader) (dir string, err error) {
+	line, err := from.ReadBytes('\n')
+	if err != nil {
+		return "", err
+	}
+	return dir, json.Unmarshal(line, &dir)
+}
+
+// ownStderr puts the last words of a spare runner where those of others are.
+func ownStderr(j jobdir.Job) {
+	f, err := openStderr(j)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_ = unix.Dup2(int(f.Fd()), 2)
 }
 
 // detach makes this process deaf to what is meant for others. A machine that
@@ -125,7 +158,7 @@ func (r *runner) work() error {
 		r.say(Over, err)
 		return err
 	}
-	if r.spec, err = readSpec(os.Stdin); err != nil {
+	if r.spec, err = readSpec(r.stdin); err != nil {
 		return err
 	}
 	if r.spec == nil {
