@@ -72,8 +72,12 @@ demo: build
 # makes them compress and compare many times slower. Everything else runs with it.
 DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/e2e|test/python|test/torture|plugins/[a-z]+/(e2e|internal/torture))$$
 
+# SLOW take minutes each and begin first, so that none is left alone at the end.
+SLOW := /(pluginsdk/plugintest|plugins/(kubernetes/job|sagemaker|vertex)|test/python|test/kube/e2e|internal/scaffold|test/image|plugins/(azureml|spark|vertex)/(e2e|internal/torture))$$
+
 test: build
 	@set -e; all=$$($(GO) list $(addsuffix /...,$(MODULES))); \
+	  all=$$(echo "$$all" | grep -E '$(SLOW)'; echo "$$all" | grep -vE '$(SLOW)'); \
 	  $(GO) test -race -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
 	  $(GO) test -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -E '$(DRIVERS)')
 

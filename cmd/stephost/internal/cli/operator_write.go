@@ -206,8 +206,13 @@ func (a *app) wrote(ctx context.Context, h *host.Host, o *operatorFlags, op *reg
 	}
 	return a.item(item, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "operator %s (%s) %s\n", op.Name, op.Flavor, what)
-		for _, d := range item.Deferred {
-			fmt.Fprintf(w, "  checked at launch: %s\n", d)
+		// Their texts speak of what a step may do wrong; none has done it yet.
+		if n := len(item.Deferred); n > 0 && !o.dry {
+			fmt.Fprintf(w, "  checked at launch: %s about its steps (stephost operator show %s)\n", count(n, "rule"), op.Name)
+		} else {
+			for _, d := range item.Deferred {
+				fmt.Fprintf(w, "  checked at launch: %s\n", d)
+			}
 		}
 		return err
 	})
