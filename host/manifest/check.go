@@ -99,6 +99,7 @@ func (p *parser) check(decl hcl.Range) {
 		p.fail(decl, "Too many attributes", "There are %d; at most %d are allowed.", n, maxAttributes)
 		return
 	}
+	p.checkKinds()
 	for _, a := range m.Schema.Attributes {
 		p.variables(a.AppliesWhen, false)
 		for _, v := range a.Validations {
@@ -112,6 +113,7 @@ func (p *parser) check(decl hcl.Range) {
 	}
 	if !p.diags.HasErrors() {
 		p.tryConditions()
+		p.tryKinds()
 	}
 }
 

@@ -23,7 +23,9 @@ type Manifest struct {
 	// Environments are what the host may prepare for a step, in order of
 	// preference: "image", "directory", "none".
 	Environments []string
-	Capabilities []string
+	// EnvironmentKinds say which of them depend on the config.
+	EnvironmentKinds []EnvironmentKind
+	Capabilities     []string
 	// Secrets is what happens to step secrets: "store", "visible" or "none".
 	Secrets string
 	// Outputs is how a step hands over results: "directory", "uri" or "none".

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func facts(b *bytes.Buffer, m *Manifest) {
 	b.WriteString("| | |\n|---|---|\n")
 	row := func(name, text string) { fmt.Fprintf(b, "| %s | %s |\n", name, text) }
 	row("Version", m.Version)
-	row("Environment", strings.Join(m.Environments, ", "))
+	row("Environment", kinds(m))
 	resources := "none can be asked for"
 	if len(m.Schema.Honours) > 0 {
 		resources = strings.Join(m.Schema.Honours, ", ")
@@ -78,6 +79,17 @@ func facts(b *bytes.Buffer, m *Manifest) {
 		row("Environment variables passed to the plugin", "`"+strings.Join(m.PassEnv, "`, `")+"`")
 	}
 	b.WriteByte('\n')
+}
+
+// kinds are the environments, with what decides between them.
+func kinds(m *Manifest) string {
+	words := slices.Clone(m.Environments)
+	for i, name := range words {
+		if when := m.KindCondition(name); when != "" {
+			words[i] += " when `" + cell(when) + "`"
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func submissionText(s Submission) string {

@@ -105,7 +105,7 @@ func flavorSchema() *hcl.BodySchema {
 		Attributes: attrs("version protocol summary environment",
 			"kind", "capabilities", "secrets", "outputs", "handles", "pass_env", "tls", "sdk", "machine_arch", "prerequisites", "permissions"),
 		Blocks: []hcl.BlockHeaderSchema{
-			{Type: "submission"}, {Type: "resources"}, {Type: "exec"}, {Type: "rule"},
+			{Type: "submission"}, {Type: "resources"}, {Type: "exec"}, {Type: "rule"}, {Type: "environment_kind", LabelNames: []string{"kind"}},
 			{Type: "config", LabelNames: []string{"name"}}, {Type: "setting", LabelNames: []string{"name"}},
 		},
 	}
@@ -178,6 +178,8 @@ func (p *parser) blocks(blocks hcl.Blocks) {
 			if a := c.Attributes["command"]; a != nil && len(p.m.Exec.Command) == 0 {
 				p.fail(a.Expr.Range(), "Empty command", "Write, for example, command = [\"{interpreter:python3>=3.10}\", \"{file}\"].")
 			}
+		case "environment_kind":
+			p.environmentKind(b)
 		case "config", "setting":
 			p.attribute(b)
 		}

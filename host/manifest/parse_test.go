@@ -143,6 +143,7 @@ func BenchmarkParseManifest(b *testing.B) {
 func FuzzManifest(f *testing.F) {
 	f.Add(read(f, "testdata/sagemaker.flavor.hcl"))
 	f.Add(manifest.Stamp(minimal("x", "")))
+	f.Add([]byte(places))
 	files, err := filepath.Glob("testdata/bad/*.hcl")
 	if err != nil {
 		f.Fatal(err)

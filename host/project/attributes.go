@@ -255,6 +255,8 @@ type ResolvedOperator struct {
 	Config []byte
 	// SecretConfig holds reference templates of sensitive attributes.
 	SecretConfig map[string]string
+	// Environments are the kinds that its steps may have, the preferred one first.
+	Environments []string
 	// Values is what the schema made of it.
 	Values *schema.Result
 	// Origins as in Resolved.
@@ -286,7 +288,8 @@ func ResolveOperator(ctx context.Context, r OperatorRequest) (*ResolvedOperator,
 	d.deferred = append(d.deferred, result.Deferred...)
 	d.attributeOrigins("config.", result.Config, r.Manifest)
 	d.attributeOrigins("settings.", result.Settings, r.Manifest)
-	out := &ResolvedOperator{SecretConfig: map[string]string{}, Values: result, Origins: d.origins}
+	out := &ResolvedOperator{SecretConfig: map[string]string{}, Values: result, Origins: d.origins,
+		Environments: d.kinds(ResolveRequest{Operator: r.Operator, Manifest: r.Manifest})}
 	out.Config = d.encode(r.Manifest, result.Config, schema.Config, templates, out.SecretConfig)
 	out.Deferred = d.deferred
 	if d.diags.HasErrors() {

@@ -3,7 +3,9 @@ package project
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -12,7 +14,7 @@ import (
 // chooseKind decides what the host prepares: what the step asks for, among
 // what the flavor takes.
 func (d *decoder) chooseKind(r ResolveRequest, p *environmentPart) {
-	kinds := r.Manifest.Environments
+	kinds := d.kinds(r)
 	asks := ""
 	for _, name := range []string{"image", "base_image", "dockerfile"} {
 		if p.winners[name].set() {
@@ -21,12 +23,15 @@ func (d *decoder) chooseKind(r ResolveRequest, p *environmentPart) {
 		}
 	}
 	switch {
-	case len(kinds) == 0:
+	case len(r.Manifest.Environments) == 0:
 		p.Kind = KindNone
+	case len(kinds) == 0:
+		d.diags = append(d.diags, missing("No environment", fmt.Sprintf(
+			"No environment of flavor %s applies to the config of operator %q: %s.", r.Manifest.Name, r.Operator.Name, conditions(r.Manifest)), &Step{Range: d.subject(r)}))
 	case asks != "" && slices.Contains(kinds, KindImage):
 		p.Kind = KindImage
 	case asks != "":
-		d.noImages(r, p, asks)
+		d.noImages(r, kinds, p, asks)
 	default:
 		p.Kind = kinds[0]
 		// The flavor's first choice, unless that is an image and nobody said
@@ -42,15 +47,42 @@ func (d *decoder) chooseKind(r ResolveRequest, p *environmentPart) {
 	}
 }
 
-// noImages refuses an image on a flavor that runs none. What stands in the
+// kinds are the environments that the flavor offers with the operator's config,
+// the preferred one first.
+func (d *decoder) kinds(r ResolveRequest) []string {
+	if len(r.Manifest.EnvironmentKinds) == 0 {
+		return r.Manifest.Environments
+	}
+	before := len(d.diags)
+	config := d.operatorGivens(r.Operator, r.Manifest, map[string]string{}, &[]schema.Given{})
+	d.diags = d.diags[:before] // attributes finds them again
+	return r.Manifest.EnvironmentsFor(config)
+}
+
+// conditions says when each kind applies.
+func conditions(m *manifest.Manifest) string {
+	var out []string
+	for _, k := range m.EnvironmentKinds {
+		out = append(out, fmt.Sprintf("%s applies when %s", k.Name, m.KindCondition(k.Name)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// noImages refuses an image on an operator that runs none. What stands in the
 // project's defaults is for every flavor, so there it is a warning.
-func (d *decoder) noImages(r ResolveRequest, p *environmentPart, name string) {
+func (d *decoder) noImages(r ResolveRequest, kinds []string, p *environmentPart, name string) {
+	if len(kinds) == 0 {
+		return // the caller, or the look at a step, says so
+	}
 	w := p.winners[name]
 	detail := fmt.Sprintf("Operator %q (flavor %s) runs steps in %s, so %s does not apply. ",
-		r.Operator.Name, r.Manifest.Name, kindWords(r.Manifest.Environments[0]), name)
+		r.Operator.Name, r.Manifest.Name, kindWords(kinds[0]), name)
+	if when := r.Manifest.KindCondition(KindImage); when != "" {
+		detail += fmt.Sprintf("The flavor runs images when %s. ", when)
+	}
 	if w.Origin == "defaults" {
 		d.warn(w.NameRange, "Not used on this operator", detail+"Other operators of the project use it.")
-		p.Kind = r.Manifest.Environments[0]
+		p.Kind = kinds[0]
 		p.Image, p.BaseImage, p.Dockerfile, p.WrittenDockerfile = "", "", "", ""
 		return
 	}
@@ -133,17 +165,16 @@ func (d *decoder) fitOperator(r ResolveRequest) {
 			p.winners[name] = winner{Value: v}
 		}
 	}
-	if slices.Contains(r.Manifest.Environments, KindImage) {
+	kinds := d.kinds(r)
+	if len(kinds) == 0 || slices.Contains(kinds, KindImage) {
 		return
 	}
 	for _, name := range []string{"image", "base_image", "dockerfile"} {
-		if p.winners[name].set() && len(r.Manifest.Environments) > 0 {
-			d.noImages(r, &p, name)
+		if p.winners[name].set() {
+			d.noImages(r, kinds, &p, name)
 			return
 		}
 	}
-	if len(r.Manifest.Environments) > 0 {
-		p.Kind = r.Manifest.Environments[0]
-		d.imageOnly(r, &p)
-	}
+	p.Kind = kinds[0]
+	d.imageOnly(r, &p)
 }

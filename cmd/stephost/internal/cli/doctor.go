@@ -186,13 +186,13 @@ func checkOperator(ctx context.Context, h *host.Host, p *project.Project, name s
 	for _, d := range sel.Warnings {
 		out = append(out, host.Check{About: about, Level: host.CheckWarning, Text: d.Summary, Detail: d.Detail})
 	}
-	directory = slices.Contains(sel.Manifest.Environments, project.KindDirectory)
+	directory = slices.Contains(sel.Config.Environments, project.KindDirectory)
 	asked, err := h.CheckFlavor(ctx, sel)
 	if err != nil {
 		return append(out, host.ErrorCheck(about, err)), directory
 	}
 	out = append(out, asked...)
-	if slices.Contains(sel.Manifest.Environments, project.KindImage) {
+	if slices.Contains(sel.Config.Environments, project.KindImage) {
 		out = append(out, h.CheckImages(ctx, p, sel)...)
 	}
 	return out, directory

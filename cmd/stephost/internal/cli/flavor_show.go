@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -25,6 +26,7 @@ import (
 type manifestItem struct {
 	Protocol      []int           `json:"protocol"`
 	Environments  []string        `json:"environment"`
+	EnvironmentOn []kindItem      `json:"environment_kinds,omitempty"`
 	Capabilities  []string        `json:"capabilities"`
 	Secrets       string          `json:"secrets"`
 	Outputs       string          `json:"outputs"`
@@ -34,6 +36,12 @@ type manifestItem struct {
 	Attributes    []attributeItem `json:"attributes"`
 	Prerequisites string          `json:"prerequisites,omitempty"`
 	Permissions   string          `json:"permissions,omitempty"`
+}
+
+// kindItem is a kind of environment that depends on the operator's config.
+type kindItem struct {
+	Kind        string `json:"kind"`
+	AppliesWhen string `json:"applies_when"` // as HCL
 }
 
 // attributeItem is an attribute of a flavor in JSON output.
@@ -54,6 +62,9 @@ func itemOfManifest(m *manifest.Manifest) *manifestItem {
 	out := &manifestItem{Protocol: m.Protocol, Environments: m.Environments, Capabilities: m.Capabilities, Secrets: m.Secrets,
 		Outputs: m.Outputs, PassEnv: m.PassEnv, Idempotency: m.Submission.Idempotency, Resources: m.Schema.Honours,
 		Prerequisites: m.Prerequisites, Permissions: m.Permissions, Attributes: []attributeItem{}}
+	for _, k := range m.EnvironmentKinds {
+		out.EnvironmentOn = append(out.EnvironmentOn, kindItem{Kind: k.Name, AppliesWhen: m.KindCondition(k.Name)})
+	}
 	for _, at := range m.Schema.Attributes {
 		item := attributeItem{Name: at.Name, Kind: at.Kind.String(), Type: at.TypeString(), Required: at.Required(),
 			Default: defaultText(at), Description: at.Description, Sensitive: at.Sensitive, Deprecated: at.Deprecated, Aliases: at.Aliases}
@@ -125,7 +136,7 @@ func describeFlavor(w io.Writer, f *registry.Flavor, m *manifest.Manifest) error
 		facts = append(facts, [2]string{"not pinned", strings.Join(u, ", ")})
 	}
 	facts = append(facts,
-		[2]string{"environment", none(m.Environments)}, [2]string{"resources", none(m.Schema.Honours)},
+		[2]string{"environment", none(environments(m))}, [2]string{"resources", none(m.Schema.Honours)},
 		[2]string{"secrets", m.Secrets}, [2]string{"outputs", m.Outputs}, [2]string{"capabilities", none(m.Capabilities)})
 	if len(m.PassEnv) > 0 {
 		facts = append(facts, [2]string{"gets from your environment", none(m.PassEnv)})
@@ -137,6 +148,17 @@ func describeFlavor(w io.Writer, f *registry.Flavor, m *manifest.Manifest) error
 	describeAttributes(w, "Settings (default on the operator, a step may override)", m.Schema, schema.Setting)
 	_, err := fmt.Fprintf(w, "\nThe whole page: stephost flavor docs %s\n", f.Name)
 	return err
+}
+
+// environments are the kinds, with the conditions of those that have one.
+func environments(m *manifest.Manifest) []string {
+	words := slices.Clone(m.Environments)
+	for i, name := range words {
+		if when := m.KindCondition(name); when != "" {
+			words[i] += " (when " + when + ")"
+		}
+	}
+	return words
 }
 
 func describeAttributes(w io.Writer, title string, s *schema.Schema, kind schema.Kind) {
