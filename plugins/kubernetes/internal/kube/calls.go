@@ -3,7 +3,9 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -144,6 +146,14 @@ func (c *Cluster) Log(ctx context.Context, pod string, o *corev1.PodLogOptions) 
 	return c.in(c.core.Get(), "pods").Name(pod).SubResource("log").VersionedParams(o, c.params).Stream(ctx)
 }
 
+// PodURL is the address at which the API server relays a port of a pod.
+func (c *Cluster) PodURL(pod string, port int) string {
+	return c.in(c.core.Get(), "pods").Name(fmt.Sprintf("%s:%d", pod, port)).SubResource("proxy").URL().String()
+}
+
+// HTTP is a client with these credentials.
+func (c *Cluster) HTTP() *http.Client { return c.http }
+
 // CreateSecret creates a Secret.
 func (c *Cluster) CreateSecret(ctx context.Context, s *corev1.Secret) error {
 	return c.create(ctx, c.core, "secrets", s)
@@ -218,5 +228,21 @@ func (c *Cluster) May(ctx context.Context, verb, group, resource, subresource st
 			Namespace: c.Namespace, Verb: verb, Group: group, Resource: resource, Subresource: subresource,
 		}}}
 	err := c.authz.Post().Resource("selfsubjectaccessreviews").Body(review).Do(ctx).Into(review)
+	return review.Status.Allowed, err
+}
+
+// AccountMay asks whether a service account of the namespace may do verb to a
+// resource there. Not everybody may ask that.
+func (c *Cluster) AccountMay(ctx context.Context, account, verb, group, resource string) (bool, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	review := &authorizationv1.LocalSubjectAccessReview{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace},
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:" + c.Namespace + ":" + account,
+			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + c.Namespace, "system:authenticated"},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: c.Namespace, Verb: verb, Group: group, Resource: resource},
+		}}
+	err := c.in(c.authz.Post(), "localsubjectaccessreviews").Body(review).Do(ctx).Into(review)
 	return review.Status.Allowed, err
 }
