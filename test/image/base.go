@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,7 +26,7 @@ import (
 )
 
 // recipe changes whenever what is done with the packages changes.
-const recipe = "stephost/test-base/2"
+const recipe = "stephost/test-base/3"
 
 // baseDebs are what the base image is asked to have; apt adds what they need.
 // pip is there for the builds that stephost is compared with.
@@ -34,15 +35,15 @@ var baseDebs = [...]string{"python3", "python3-pip", "python3-six", "python3-yam
 // Base is a base image made of Debian's packages.
 type Base struct {
 	v1.Image
-	// Tar is its one layer, uncompressed.
-	Tar string
 	// Python is the version of its interpreter, "3.11"; Interpreter its path.
 	Python, Interpreter string
 }
 
-// MakeBase makes the base image, or takes it from the cache in dir.
-func MakeBase(ctx context.Context, dir string) (*Base, error) {
-	debs, err := listDebs(ctx, dir)
+// MakeBase makes the base image, or takes it from the cache in dir. more are further
+// packages of Debian that it has.
+func MakeBase(ctx context.Context, dir string, more ...string) (*Base, error) {
+	want := append(baseDebs[:], more...)
+	debs, err := listDebs(ctx, dir, want)
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +52,9 @@ func MakeBase(ctx context.Context, dir string) (*Base, error) {
 	for _, d := range debs {
 		fmt.Fprintln(h, d)
 	}
-	name := filepath.Join(dir, "base-"+hex.EncodeToString(h.Sum(nil))[:32]+".tar")
+	name := filepath.Join(dir, "base-"+hex.EncodeToString(h.Sum(nil))[:32]+".tar.gz")
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-		err = buildTar(ctx, dir, name, debs)
+		err = buildTar(ctx, dir, name, want, debs)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +80,7 @@ func MakeBase(ctx context.Context, dir string) (*Base, error) {
 	if img, err = mutate.ConfigFile(img, cfg); err != nil {
 		return nil, err
 	}
-	b := &Base{Image: img, Tar: name}
+	b := &Base{Image: img}
 	for _, d := range debs {
 		if version, ok := strings.CutPrefix(d, "python3_"); ok {
 			parts := strings.Split(version, ".")
@@ -102,19 +103,19 @@ func aptState(dir string) ([]string, error) {
 }
 
 // listDebs asks apt for the files: name, size and (not for every archive) hash.
-func listDebs(ctx context.Context, dir string) ([]string, error) {
+func listDebs(ctx context.Context, dir string, want []string) ([]string, error) {
 	options, err := aptState(dir)
 	if err != nil {
 		return nil, err
 	}
 	argv := append([]string{"install", "-qq", "--print-uris"}, options...)
-	out, err := output(exec.CommandContext(ctx, "apt-get", append(argv, baseDebs[:]...)...))
+	out, err := output(exec.CommandContext(ctx, "apt-get", append(argv, want...)...))
 	if err != nil {
 		// A machine that never asked for lists has none.
 		if _, uerr := output(exec.CommandContext(ctx, "apt-get", "update", "-qq")); uerr != nil {
 			return nil, errors.Join(err, uerr)
 		}
-		if out, err = output(exec.CommandContext(ctx, "apt-get", append(argv, baseDebs[:]...)...)); err != nil {
+		if out, err = output(exec.CommandContext(ctx, "apt-get", append(argv, want...)...)); err != nil {
 			return nil, err
 		}
 	}
@@ -131,8 +132,9 @@ func listDebs(ctx context.Context, dir string) ([]string, error) {
 	return debs, nil
 }
 
-// buildTar fetches and unpacks the packages, and makes one tar of them.
-func buildTar(ctx context.Context, dir, name string, debs []string) error {
+// buildTar fetches and unpacks the packages, and makes one tar of them. It is kept
+// compressed: whoever pushes it, which every test does, would compress it anew.
+func buildTar(ctx context.Context, dir, name string, want, debs []string) error {
 	work, err := os.MkdirTemp(dir, "making-")
 	if err != nil {
 		return err
@@ -147,7 +149,7 @@ func buildTar(ctx context.Context, dir, name string, debs []string) error {
 		return err
 	}
 	argv := append([]string{"install", "-qq", "-y", "--download-only", "-o", "Dir::Cache::archives=" + archives}, options...)
-	if _, err := output(exec.CommandContext(ctx, "apt-get", append(argv, baseDebs[:]...)...)); err != nil {
+	if _, err := output(exec.CommandContext(ctx, "apt-get", append(argv, want...)...)); err != nil {
 		return err
 	}
 	root := filepath.Join(work, "root")
@@ -210,7 +212,11 @@ func writeTar(root, name string) (err error) {
 			err = cerr
 		}
 	}()
-	w := tar.NewWriter(f)
+	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	w := tar.NewWriter(z)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == root {
 			return err
@@ -251,7 +257,7 @@ func writeTar(root, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.Close()
+	return errors.Join(w.Close(), z.Close())
 }
 
 // output runs a tool; its error has what the tool said.
