@@ -80,7 +80,7 @@ func run(ctx context.Context, o options) (err error) {
 		began := time.Now()
 		if err := r.run(ctx, b); err != nil {
 			broken = append(broken, fmt.Errorf("%s: %w", r.name, err))
-			b.Note("BROKEN: %v", err)
+			b.Note("BROKEN: see the end")
 		}
 		b.Note("(took %s)", time.Since(began).Round(time.Second))
 		if err := b.Write(os.Stdout, o.markdown); err != nil {
