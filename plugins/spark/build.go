@@ -115,30 +115,38 @@ func (f *spark) buildClient(b *built, c Config, job jobdir.Job, s *pluginsdk.Ste
 	b.plain["PYSPARK_DRIVER_PYTHON"], b.plain["PYSPARK_PYTHON"] = b.python, executorPython
 	b.env, b.secret = detached.WithSecrets(b.plain, s.Secrets)
 
-	b.argv = []string{filepath.Join(home, "bin", "spark-submit"), "--master", b.amounts.master, "--deploy-mode", "client", "--name", appName(s)}
-	option := func(name, value string) {
-		if value != "" {
-			b.argv = append(b.argv, name, value)
-		}
-	}
-	option("--driver-memory", b.amounts.driverMemory)
-	option("--packages", joined(set.Packages, ""))
-	option("--exclude-packages", joined(set.ExcludePackages, ""))
-	option("--repositories", joined(set.Repositories, ""))
-	option("--jars", joined(set.Jars, b.dir))
-	option("--py-files", joined(pyFiles, b.dir))
-	option("--files", joined(set.Files, b.dir))
-	option("--archives", joined(archives, b.dir))
-	option("--class", set.MainClass)
-	for _, name := range slices.Sorted(maps.Keys(b.properties)) {
-		b.argv = append(b.argv, "--conf", name+"="+b.properties[name])
-	}
+	b.argv = append([]string{filepath.Join(home, "bin", "spark-submit"), "--master", b.amounts.master, "--deploy-mode", "client", "--name", appName(s)},
+		options(b, set, b.dir, pyFiles, archives)...)
 	if b.app.jar != "" {
 		b.argv = append(append(b.argv, joined([]string{b.app.jar}, b.dir)), b.app.argv...)
 	} else {
 		b.argv = append(b.argv, shipped{job: job}.driver(), encoded{Argv: b.app.argv}.String())
 	}
 	return nil
+}
+
+// options are those of spark-submit that every master takes. Relative paths lie
+// below dir; "" = spark-submit's own directory.
+func options(b *built, set Settings, dir string, pyFiles, archives []string) []string {
+	var argv []string
+	option := func(name, value string) {
+		if value != "" {
+			argv = append(argv, name, value)
+		}
+	}
+	option("--driver-memory", b.amounts.driverMemory)
+	option("--packages", joined(set.Packages, ""))
+	option("--exclude-packages", joined(set.ExcludePackages, ""))
+	option("--repositories", joined(set.Repositories, ""))
+	option("--jars", joined(set.Jars, dir))
+	option("--py-files", joined(pyFiles, dir))
+	option("--files", joined(set.Files, dir))
+	option("--archives", joined(archives, dir))
+	option("--class", set.MainClass)
+	for _, name := range slices.Sorted(maps.Keys(b.properties)) {
+		argv = append(argv, "--conf", name+"="+b.properties[name])
+	}
+	return argv
 }
 
 // appName is what Spark's UIs show, where the code names nothing itself.

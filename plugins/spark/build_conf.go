@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -16,6 +17,9 @@ type amounts struct {
 	master                       string
 	driverMemory, executorMemory string
 	executorCores, executors     int64
+	// executorMillis is the CPU of an executor's pod in thousandths, driverContainer
+	// the memory of the driver's in bytes (Kubernetes).
+	executorMillis, driverContainer int64
 }
 
 // amountsOf makes them of the step's resources and settings. A value that both
@@ -29,7 +33,7 @@ func amountsOf(b *built, c Config, r pluginsdk.Resources, set Settings) (amounts
 	if c.isLocal() {
 		return a, a.local(b, c, r)
 	}
-	if r.CPUMillis%1000 != 0 {
+	if r.CPUMillis%1000 != 0 && !c.onKubernetes() {
 		return a, pluginsdk.Config("resources.cpu", "an executor has whole cores: %g is none", float64(r.CPUMillis)/1000)
 	}
 	for _, both := range []struct {
@@ -46,8 +50,11 @@ func amountsOf(b *built, c Config, r pluginsdk.Resources, set Settings) (amounts
 		}
 	}
 	if r.CPUMillis > 0 {
-		a.executorCores = r.CPUMillis / 1000
-		b.note("cpu %d -> %d cores for each executor", a.executorCores, a.executorCores)
+		a.executorCores = (r.CPUMillis + 999) / 1000
+		b.note("cpu %g -> %d cores for each executor", float64(r.CPUMillis)/1000, a.executorCores)
+	}
+	if c.onKubernetes() {
+		a.executorMillis = r.CPUMillis
 	}
 	if r.MemoryBytes > 0 {
 		a.executorMemory = memory(r.MemoryBytes)
@@ -144,6 +151,9 @@ func properties(b *built, c Config, s *pluginsdk.Step, set Settings, a amounts) 
 		// YARN starts a driver twice unless told otherwise ("Running Spark on YARN").
 		put("spark.yarn.maxAppAttempts", "1")
 		put("spark.yarn.queue", set.Queue)
+	}
+	if c.onKubernetes() {
+		maps.Copy(p, kubeProperties(c, s, set, a, p, b.app.jar == ""))
 	}
 	put("spark.stephost.key", s.Key)
 	put("spark.stephost.run", s.RunID)

@@ -11,6 +11,9 @@ import (
 // gives its executors back, and SIGKILL after the grace; a driver on a worker is
 // killed by the master. That the executors are gone is seen on Watch.
 func (f *spark) Cancel(ctx context.Context, c Config, h pluginsdk.Handle, o pluginsdk.CancelOptions) error {
+	if c.onKubernetes() {
+		return f.kube.Cancel(ctx, c.job(), h, o)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

@@ -12,6 +12,9 @@ import (
 // Cleanup removes what an ended job left. Leftovers is what Prepare made for it and
 // its work directory; Record is the whole job, its log and its outputs.
 func (f *spark) Cleanup(ctx context.Context, c Config, h pluginsdk.Handle, what pluginsdk.What) error {
+	if c.onKubernetes() {
+		return f.cleanDriver(ctx, c, h, what)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

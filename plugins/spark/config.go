@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -19,6 +20,12 @@ type Config struct {
 	RestURL    string           `stephost:"rest_url"`
 	RestToken  pluginsdk.Secret `stephost:"rest_token"`
 	SharedDir  string           `stephost:"shared_dir"`
+	// The rest is for masters on Kubernetes.
+	Namespace   string `stephost:"namespace"`
+	Context     string `stephost:"context"`
+	Kubeconfig  string `stephost:"kubeconfig"`
+	InCluster   bool   `stephost:"in_cluster"`
+	GPUResource string `stephost:"gpu_resource"`
 }
 
 // Settings are the step's settings.
@@ -44,6 +51,21 @@ type Settings struct {
 	LogLevel           string            `stephost:"log_level"`
 	Queue              string            `stephost:"queue"`
 	ShipEnvironment    bool              `stephost:"ship_environment"`
+	// The rest is for masters on Kubernetes; what is JSON has the shape of a
+	// Kubernetes type.
+	DriverCores      float64           `stephost:"driver_cores"`
+	ServiceAccount   string            `stephost:"service_account"`
+	NodeSelector     map[string]string `stephost:"node_selector"`
+	Tolerations      json.RawMessage   `stephost:"tolerations"`
+	PodLabels        map[string]string `stephost:"pod_labels"`
+	PodAnnotations   map[string]string `stephost:"pod_annotations"`
+	Volumes          json.RawMessage   `stephost:"volumes"`
+	VolumeMounts     json.RawMessage   `stephost:"volume_mounts"`
+	ImagePullSecrets []string          `stephost:"image_pull_secrets"`
+	ImagePullPolicy  string            `stephost:"image_pull_policy"`
+	PodSecurity      string            `stephost:"pod_security"`
+	GracePeriod      int64             `stephost:"termination_grace_period_seconds"`
+	TTL              *int32            `stephost:"ttl_seconds_after_finished"`
 }
 
 // cluster is the deploy mode in which the driver runs on a worker.

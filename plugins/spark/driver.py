@@ -33,6 +33,7 @@ if "parent" in command:
 if "dir" in command:
     os.chdir(command["dir"])
 argv = command["argv"]
+argv[0] = argv[0] or sys.executable  # in an image nobody else knows where Python is
 try:
     os.execvp(argv[0], argv)
 except OSError as error:

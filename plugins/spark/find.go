@@ -9,6 +9,9 @@ import (
 // Find looks into the state directory. It answers UNDETERMINED only for a driver
 // whose creation was sent and not answered: then nobody can know.
 func (f *spark) Find(ctx context.Context, c Config, q pluginsdk.Query) (pluginsdk.Found, error) {
+	if c.onKubernetes() {
+		return f.kube.Find(ctx, c.job(), q)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Found{}, err

@@ -1,15 +1,16 @@
-#!stephost flavor manifest v1 15590 sha256:0172a245fe35e4d8700c8a5cdd421b37aaeaed7ccf2be17f9a9fac8652633b2b
+#!stephost flavor manifest v1 29515 sha256:c4868bdb7d337e720ade7b5d4f466a3c252e9eed7729a42fb459a11bea497d36
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
   protocol     = [1]
   summary      = "Runs a step as an Apache Spark application."
-  environment  = ["directory"]
+  environment  = ["directory", "image"]
   capabilities = ["plan", "prepare", "find", "logs", "cancel", "cleanup", "preflight"]
   secrets      = "store"
   outputs      = "directory"
   handles      = [1]
-  pass_env     = ["SPARK_*", "PYSPARK_*", "JAVA_HOME", "HADOOP_*", "YARN_*", "LD_LIBRARY_PATH", "OMP_*", "CUDA_*"]
+  pass_env     = ["SPARK_*", "PYSPARK_*", "JAVA_HOME", "HADOOP_*", "YARN_*", "LD_LIBRARY_PATH", "OMP_*", "CUDA_*", "KUBECONFIG", "KUBERNETES_*", "AWS_*", "GOOGLE_*", "CLOUDSDK_*", "USE_GKE_GCLOUD_AUTH_PLUGIN", "AZURE_*", "AAD_*"]
+  machine_arch = "amd64"
 
   prerequisites = <<-EOT
     Spark 3.4 or later and the Java that it needs on the machine that launches (`stephost doctor` looks), and bash, which Spark's own scripts are written in. `pyspark` among the requirements of the step brings a Spark along. `cluster` mode needs neither, but the REST API of a standalone master (on by default since Spark 4.1, before that `spark.master.rest.enabled = true`), and a directory that launcher and workers share.
@@ -18,9 +19,30 @@ flavor "spark" {
 
     In client mode the driver is a process of the launching machine: it outlives stephost, but not the machine or the container. In cluster mode a run whose answer from the REST API is lost stays `unknown`: the API has neither names nor a list, so nobody can look whether there is a driver, and nothing is sent again. It tells no exit codes either.
 
-    Masters on Kubernetes are refused: use the flavor kubernetes, or a step that runs spark-submit itself. `yarn` works in client mode and was not verified on a real cluster (assumption).
+    `yarn` works in client mode and was not verified on a real cluster (assumption).
+
+    **On Kubernetes** (`master = "k8s://"`) the driver is a Job, as the flavor kubernetes makes one, and spark-submit runs in its pod. So the launching machine needs neither Java nor Spark, and all that holds for Jobs holds for the driver: never two for one attempt, found by key and by run token, whole logs, a confirmed cancel. (`spark-submit --deploy-mode cluster` would be a Java process on the launching machine that nobody could recover before there is a driver.) A cluster of Kubernetes 1.31 or later, and a registry that its nodes can pull from. The step's environment is an image, the same for driver and executors: it needs Java, Python for Python steps, bash, and a Spark, which `pyspark` among the requirements brings along; else SPARK_HOME of the image, else /opt/spark. Executors are pods that the driver's pod owns. They get neither the step's env (`spark.executorEnv.NAME` among submit_kwargs gives them variables) nor its secrets. What they are to read or write must be where they see it: an address, or a volume (volumes, volume_mounts). Spark's log and the step's output are one log, because Kubernetes keeps them so. There is no output directory; values (`::stephost value`) travel. Executors that an image runs with Spark's own /opt/entrypoint.sh are started by it. Images are built for amd64; for other nodes write platform = "linux/arm64" in the environment.
   EOT
-  permissions   = "None beyond those of the user who launches. A secret is in the environment of the driver's process: other users cannot read it, other processes of the same user can, and executors do not get it. It never becomes a property of Spark, which the UI and the event log would show. In cluster mode the master and its workers are shown the driver's environment, so a secret needs `allow_visible_secrets = true` there."
+  permissions   = <<-EOT
+    None beyond those of the user who launches. A secret is in the environment of the driver's process: other users cannot read it, other processes of the same user can, and executors do not get it. It never becomes a property of Spark, which the UI and the event log would show. In cluster mode the master and its workers are shown the driver's environment, so a secret needs `allow_visible_secrets = true` there.
+
+    **On Kubernetes** who launches needs in the namespace what the flavor kubernetes needs: create, get, list, watch,
+    patch and delete jobs; list, watch and delete pods; get pods/log; create, get and delete secrets; list events
+    (optional: reasons for a Job without pods); get the namespaces kube-system and the Job's own. Two more are
+    optional: get pods/proxy (stages and tasks of a running application, from its own UI), and create
+    localsubjectaccessreviews (`stephost doctor` tells what the driver's service account may do). A secret of the
+    step is a Secret that the driver's pod gets by secretKeyRef; executors do not get it.
+
+    The service account of the driver makes the executors. Its Role:
+
+    ```yaml
+    rules:
+    - {apiGroups: [""], resources: [pods], verbs: [create, get, list, watch, patch, delete, deletecollection]}
+    ```
+
+    Where submit_kwargs have Spark make more, it needs more: persistentvolumeclaims for claims on demand,
+    the same verbs. Services and config maps are not made.
+  EOT
 
   submission {
     idempotency = "key"
@@ -29,27 +51,30 @@ flavor "spark" {
     keeps       = "168h"
   }
 
+  environment_kind "directory" {
+    applies_when = !can(regex("^k8s://", config.master))
+  }
+  environment_kind "image" {
+    applies_when = can(regex("^k8s://", config.master))
+  }
+
   resources {
     honours = ["cpu", "memory", "gpu", "nodes"]
   }
 
   config "master" {
     type        = string
-    description = "Where the application runs: local[N], local[*], spark://HOST:PORT (several masters with commas), or yarn."
+    description = "Where the application runs: local[N], local[*], spark://HOST:PORT (several masters with commas), yarn, or Kubernetes: k8s:// for the cluster that the kubeconfig leads to, where executors are asked for at the address that every pod has for its API server; k8s://https://HOST:PORT where pods reach it under another one."
     validation {
-      condition     = !can(regex("^k8s://", value))
-      error_message = "Spark on Kubernetes is not built into this flavor yet: use the flavor kubernetes with an image that has Spark and a master local[*], or a standalone master"
-    }
-    validation {
-      condition     = can(regex("^(local|local\\[([1-9][0-9]*|\\*)(,[1-9][0-9]*)?\\]|spark://[^\\s/,@]+:[0-9]+(,[^\\s/,@]+:[0-9]+)*|yarn|k8s://.*)$", value))
-      error_message = "must be local, local[N], local[*], spark://HOST:PORT or yarn"
+      condition     = can(regex("^(local|local\\[([1-9][0-9]*|\\*)(,[1-9][0-9]*)?\\]|spark://[^\\s/,@]+:[0-9]+(,[^\\s/,@]+:[0-9]+)*|yarn|k8s://(https?://[^\\s/,@]+(/[^\\s,]*)?)?)$", value))
+      error_message = "must be local, local[N], local[*], spark://HOST:PORT, yarn, k8s:// or k8s://https://HOST:PORT"
     }
   }
 
   config "spark_home" {
     type        = string
     default     = null
-    description = "Directory of Spark on the launching machine. Default: SPARK_HOME, else the pyspark of the step's requirements, else the spark-submit in PATH."
+    description = "Directory of Spark on the launching machine. Default: SPARK_HOME, else the pyspark of the step's requirements, else the spark-submit in PATH. On Kubernetes: its directory in the image; default: SPARK_HOME of the image, else its pyspark, else /opt/spark."
     validation {
       condition     = value == null || can(regex("^/", value))
       error_message = "must be an absolute path"
@@ -59,7 +84,7 @@ flavor "spark" {
   config "java_home" {
     type        = string
     default     = null
-    description = "Directory of Java on the launching machine. Default: JAVA_HOME, else the java in PATH."
+    description = "Directory of Java on the launching machine, or in the image on Kubernetes. Default: JAVA_HOME, else the java in PATH."
     validation {
       condition     = value == null || can(regex("^/", value))
       error_message = "must be an absolute path"
@@ -67,6 +92,7 @@ flavor "spark" {
   }
 
   config "state_dir" {
+    applies_when = !can(regex("^k8s://", config.master))
     type        = string
     default     = null
     description = "Directory for the records, logs and outputs of jobs: absolute, on a local disk. Default: stephost-spark in XDG_STATE_HOME, or in ~/.local/state."
@@ -77,6 +103,7 @@ flavor "spark" {
   }
 
   config "inherit_env" {
+    applies_when = !can(regex("^k8s://", config.master))
     type        = list(string)
     default     = []
     description = "Names of environment variables of the launching machine that the driver gets in client mode, besides the basic ones (PATH, HOME, USER, LANG, TMPDIR, proxies) and Spark's own (SPARK_CONF_DIR, SPARK_LOCAL_DIRS, SPARK_LOCAL_IP, HADOOP_CONF_DIR, YARN_CONF_DIR). Only those that pass_env lets through are there."
@@ -110,12 +137,59 @@ flavor "spark" {
   }
 
   config "shared_dir" {
+    applies_when = !can(regex("^k8s://", config.master))
     type        = string
     default     = null
     description = "Directory that this machine and all workers see under the same path, for cluster mode: the step's source, its packages and its outputs lie there. The user of the workers must be able to write to what this user makes there."
     validation {
       condition     = value == null || can(regex("^/", value))
       error_message = "must be an absolute path"
+    }
+  }
+
+  config "namespace" {
+    type         = string
+    default      = null
+    aliases      = ["kubernetes_namespace"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Namespace of the driver's Job and of executors. Default: that of the kubeconfig's context, else default."
+    validation {
+      condition     = value == null || can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", value))
+      error_message = "must be a namespace: small letters, digits and \"-\""
+    }
+  }
+
+  config "context" {
+    type         = string
+    default      = null
+    aliases      = ["kubernetes_context"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Context of the kubeconfig. Default: the current one."
+  }
+
+  config "kubeconfig" {
+    type         = string
+    default      = null
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "File of the kubeconfig. Default: KUBECONFIG, else ~/.kube/config, else the service account of the pod that stephost runs in."
+  }
+
+  config "in_cluster" {
+    type         = bool
+    default      = false
+    aliases      = ["incluster"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Use the service account of the pod that stephost runs in, and no kubeconfig."
+  }
+
+  config "gpu_resource" {
+    type         = string
+    default      = "nvidia.com/gpu"
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Name of the resource that a GPU is asked for by: nvidia.com/gpu, amd.com/gpu. Spark wants it to end in /gpu."
+    validation {
+      condition     = can(regex("^[a-z0-9.-]+/gpu$", value))
+      error_message = "must be the name of a resource that ends in /gpu, such as nvidia.com/gpu"
     }
   }
 
@@ -301,14 +375,151 @@ flavor "spark" {
   }
 
   setting "ship_environment" {
+    applies_when = !can(regex("^k8s://", config.master))
     type        = bool
     default     = true
     description = "Send the step's source and its Python packages along to executors on other machines (standalone, yarn). false where they have what they need."
   }
 
+  setting "driver_cores" {
+    type         = number
+    default      = null
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "CPU of the driver's pod, for example 1 or 0.5. Default: none is asked for, and none is the limit. Its memory is that of its Java (driver_memory, else 1g) and what Spark adds to that for the container: four tenths for Python, one tenth for a jar, 384 MiB at least, or spark.driver.memoryOverhead among submit_kwargs."
+    validation {
+      condition     = value == null || try(value >= 0.001, false)
+      error_message = "must be more than 0"
+    }
+  }
+
+  setting "service_account" {
+    type         = string
+    default      = null
+    aliases      = ["service_account_name"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Service account of the driver and its executors. The driver needs its permissions to make executors (Permissions, below), and only it gets a token. Default: default."
+  }
+
+  setting "node_selector" {
+    type         = map(string)
+    default      = {}
+    merge        = "keys"
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Labels that the nodes of driver and executors must have. spark.kubernetes.executor.node.selector.NAME among submit_kwargs adds some for executors alone."
+  }
+
+  setting "tolerations" {
+    type = list(object({
+      key                = optional(string)
+      operator           = optional(string)
+      value              = optional(string)
+      effect             = optional(string)
+      toleration_seconds = optional(number)
+    }))
+    default      = []
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Taints of nodes that driver and executors tolerate."
+    validation {
+      condition     = value == null || alltrue([for t in value : contains(["Equal", "Exists", "Lt", "Gt"], coalesce(t.operator, "Equal")) && contains(["", "NoSchedule", "PreferNoSchedule", "NoExecute"], t.effect == null ? "" : t.effect)])
+      error_message = "operator is Equal or Exists, effect is NoSchedule, PreferNoSchedule or NoExecute"
+    }
+  }
+
+  setting "pod_labels" {
+    type         = map(string)
+    default      = {}
+    merge        = "keys"
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Labels of the pods of driver and executors, besides stephost's and Spark's own."
+  }
+
+  setting "pod_annotations" {
+    type         = map(string)
+    default      = {}
+    merge        = "keys"
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Annotations of the pods of driver and executors."
+  }
+
+  setting "volumes" {
+    type = list(object({
+      name                    = string
+      empty_dir               = optional(object({ medium = optional(string), size_limit = optional(string) }))
+      host_path               = optional(object({ path = string, type = optional(string) }))
+      persistent_volume_claim = optional(object({ claim_name = string, read_only = optional(bool) }))
+      config_map              = optional(object({ name = string, items = optional(list(object({ key = string, path = string, mode = optional(number) }))), default_mode = optional(number), optional = optional(bool) }))
+      secret                  = optional(object({ secret_name = string, items = optional(list(object({ key = string, path = string, mode = optional(number) }))), default_mode = optional(number), optional = optional(bool) }))
+      nfs                     = optional(object({ server = string, path = string, read_only = optional(bool) }))
+      csi                     = optional(object({ driver = string, fs_type = optional(string), read_only = optional(bool), volume_attributes = optional(map(string)) }))
+    }))
+    default      = []
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Volumes of the pods of driver and executors, each with one source."
+    validation {
+      condition     = value == null || alltrue([for v in value : length([for s in [v.empty_dir != null, v.host_path != null, v.persistent_volume_claim != null, v.config_map != null, v.secret != null, v.nfs != null, v.csi != null] : s if s]) == 1])
+      error_message = "a volume has exactly one source"
+    }
+  }
+
+  setting "volume_mounts" {
+    type = list(object({
+      name              = string
+      mount_path        = string
+      sub_path          = optional(string)
+      read_only         = optional(bool)
+      mount_propagation = optional(string)
+    }))
+    default      = []
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Where the volumes appear, in driver and executors."
+    validation {
+      condition     = value == null || alltrue([for m in value : startswith(m.mount_path, "/")])
+      error_message = "mount_path is an absolute path"
+    }
+  }
+
+  setting "image_pull_secrets" {
+    type         = list(string)
+    default      = []
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Names of secrets in the namespace with which nodes pull the image."
+  }
+
+  setting "image_pull_policy" {
+    type         = string
+    default      = null
+    one_of       = ["Always", "IfNotPresent", "Never"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "When nodes pull the image. Default: Kubernetes' own for the driver and Spark's for executors, both IfNotPresent for an image by digest."
+  }
+
+  setting "pod_security" {
+    type         = string
+    default      = "restricted"
+    one_of       = ["restricted", "baseline", "privileged"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Level of the Pod Security Standards that the pods of driver and executors are made for. restricted: not as root but as user and group 1000, by the name of spark and with the home /tmp, no capabilities, no privilege escalation, seccomp RuntimeDefault. baseline: the user of the image, seccomp RuntimeDefault. privileged: nothing is set."
+  }
+
+  setting "termination_grace_period_seconds" {
+    type         = number
+    default      = 30
+    min          = 1
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Time between SIGTERM and SIGKILL when a node is drained or a pod is deleted. Also the longest grace that a cancel can give."
+  }
+
+  setting "ttl_seconds_after_finished" {
+    type         = number
+    default      = 691200
+    min          = 604800
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Kubernetes deletes the ended Job of a driver after so long. At least 7 days, because the Job is the proof of how the run ended; null = never."
+  }
+
   rule {
     condition     = settings.deploy_mode == "client" || can(regex("^spark://", config.master))
-    error_message = "cluster mode is built for standalone masters (spark://...) alone: on a local master the driver is here anyway, and for yarn use client"
+    error_message = "cluster mode is built for standalone masters (spark://...) alone: on a local master the driver is here anyway, on Kubernetes it always runs in the cluster, and for yarn use client"
     paths         = ["settings.deploy_mode"]
   }
   rule {
@@ -322,7 +533,7 @@ flavor "spark" {
     paths         = ["settings.executors", "settings.executor_cores", "settings.executor_memory"]
   }
   rule {
-    condition     = can(regex("^(local|yarn)", config.master)) || settings.executors == null || settings.executor_cores != null || resources.cpu != null
+    condition     = can(regex("^(local|yarn|k8s://)", config.master)) || settings.executors == null || settings.executor_cores != null || resources.cpu != null
     error_message = "a standalone master counts in cores: with executors write executor_cores, or resources { cpu }"
     paths         = ["settings.executors"]
   }
@@ -330,5 +541,20 @@ flavor "spark" {
     condition     = settings.task_gpus == null || resources.gpu != null
     error_message = "task_gpus is a part of the executor's GPUs: it needs resources { gpu }"
     paths         = ["settings.task_gpus"]
+  }
+  rule {
+    condition     = !can(regex("^k8s://", config.master)) || (config.master_ui == null && config.rest_url == null && config.rest_token == null)
+    error_message = "master_ui, rest_url and rest_token belong to a standalone master (spark://...): on Kubernetes the API server is asked, with the kubeconfig's credentials"
+    paths         = ["config.master_ui", "config.rest_url", "config.rest_token"]
+  }
+  rule {
+    condition     = !(try(config.in_cluster, false) == true && (given.context || given.kubeconfig))
+    error_message = "in_cluster uses no kubeconfig: leave context and kubeconfig out"
+    paths         = ["config.in_cluster", "config.context", "config.kubeconfig"]
+  }
+  rule {
+    condition     = !can(regex("^k8s://", config.master)) || alltrue([for k, v in settings.submit_kwargs : !contains(["spark.kubernetes.namespace", "spark.kubernetes.context", "spark.kubernetes.driver.pod.name", "spark.kubernetes.container.image", "spark.kubernetes.driver.container.image", "spark.kubernetes.executor.container.image", "spark.kubernetes.container.image.pullPolicy", "spark.kubernetes.container.image.pullSecrets", "spark.kubernetes.executor.podNamePrefix", "spark.kubernetes.executor.podTemplateFile", "spark.kubernetes.executor.podTemplateContainerName", "spark.kubernetes.executor.disableConfigMap", "spark.driver.host", "spark.driver.cores", "spark.submit.deployMode"], k) && !startswith(k, "spark.kubernetes.driver.volumes.") && !startswith(k, "spark.kubernetes.driver.secrets.") && !startswith(k, "spark.kubernetes.driver.secretKeyRef.") && !startswith(k, "spark.kubernetes.driver.label.") && !startswith(k, "spark.kubernetes.driver.annotation.") && !startswith(k, "spark.kubernetes.driver.node.selector.") && !startswith(k, "spark.kubernetes.driver.request.") && !startswith(k, "spark.kubernetes.driver.limit.") && !startswith(k, "spark.kubernetes.driver.podTemplate") && !startswith(k, "spark.kubernetes.driverEnv.") && !startswith(k, "spark.kubernetes.authenticate.driver.")])
+    error_message = "submit_kwargs holds a property that a field of its own is for (namespace, context, image_pull_policy, image_pull_secrets, driver_cores, the step's environment), that stephost sets itself, or that Spark reads where it makes the driver's pod, which is a Job here: use node_selector, pod_labels, pod_annotations, volumes, env and secrets"
+    paths         = ["settings.submit_kwargs"]
   }
 }

@@ -10,6 +10,9 @@ import (
 // Logs reads what the driver printed: from the files in which the runner keeps
 // every byte, or from the worker.
 func (f *spark) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pluginsdk.LogRequest, w *pluginsdk.LogWriter) error {
+	if c.onKubernetes() {
+		return f.kube.Logs(ctx, c.job(), h, r, w)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"os"
 
+	"github.com/stephost/stephost/plugins/kubernetes/job"
 	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/pluginsdk/detached"
 )
@@ -24,13 +25,16 @@ func main() {
 // last asked, which only saves calls.
 type spark struct {
 	jobs *detached.Jobs
+	kube *job.Flavor
 	seen *seen
 	// environ is where the driver's basic variables come from.
 	environ func() []string
 }
 
 func newSpark() *spark {
-	return &spark{jobs: &detached.Jobs{}, seen: newSeen(), environ: os.Environ}
+	f := &spark{jobs: &detached.Jobs{}, kube: job.New(), seen: newSeen(), environ: os.Environ}
+	f.kube.Refine = f.refineDriver
+	return f
 }
 
 var (

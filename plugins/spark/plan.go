@@ -28,6 +28,9 @@ type planned struct {
 
 // Plan shows what Submit would start, or send. Secrets are names only.
 func (f *spark) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pluginsdk.Plan, error) {
+	if c.onKubernetes() {
+		return f.kube.PlanOf(c.job(), s, c.make())
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Plan{}, err

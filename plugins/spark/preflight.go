@@ -28,6 +28,9 @@ const (
 // Preflight finds Spark, Java and Python, whether they fit each other, and whether
 // the master answers.
 func (f *spark) Preflight(ctx context.Context, c Config, s *pluginsdk.Step) error {
+	if c.onKubernetes() {
+		return f.kubePreflight(ctx, c, s)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

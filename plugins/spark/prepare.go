@@ -13,6 +13,9 @@ import (
 // along itself: the program that stands for a command, and the step's source and
 // packages for other machines. All of it is made whole or not at all.
 func (f *spark) Prepare(ctx context.Context, c Config, s *pluginsdk.Step, progress func(string)) (pluginsdk.Prepared, error) {
+	if c.onKubernetes() {
+		return pluginsdk.Prepared{}, nil // all of it is in the Job
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Prepared{}, err

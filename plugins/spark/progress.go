@@ -42,7 +42,9 @@ type appSeen struct {
 	// offset is how far its log was searched.
 	offset int64
 	asked  time.Time
-	told   string
+	// pause grows while the UI does not answer (Kubernetes).
+	pause time.Duration
+	told  string
 }
 
 func newSeen() *seen {

@@ -10,7 +10,10 @@ import (
 
 // Scope is this machine, the state directory and the master: the driver is a
 // process here, or its only name, its submission's ID, is in a record here.
-func (f *spark) Scope(_ context.Context, c Config) (pluginsdk.Scope, error) {
+func (f *spark) Scope(ctx context.Context, c Config) (pluginsdk.Scope, error) {
+	if c.onKubernetes() {
+		return f.kubeScope(ctx, c)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Scope{}, err

@@ -9,6 +9,9 @@ import (
 
 // Status reads the job. It changes nothing; Watch brings dead runners back.
 func (f *spark) Status(ctx context.Context, c Config, h pluginsdk.Handle) (pluginsdk.Status, error) {
+	if c.onKubernetes() {
+		return f.kube.Status(ctx, c.job(), h)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Status{}, err
@@ -28,6 +31,9 @@ func (f *spark) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plugi
 // Watch reports each change: of a process here woken by the kernel, of a driver on
 // a worker by asking the master.
 func (f *spark) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report func(pluginsdk.Status)) error {
+	if c.onKubernetes() {
+		return f.kube.Watch(ctx, c.job(), h, report)
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

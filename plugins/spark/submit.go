@@ -11,6 +11,9 @@ import (
 // Submit starts spark-submit under a runner, or a driver by the REST API, unless
 // the key has one, or had one.
 func (f *spark) Submit(ctx context.Context, c Config, s *pluginsdk.Step) (pluginsdk.Handle, error) {
+	if c.onKubernetes() {
+		return f.kube.SubmitOf(ctx, c.job(), s, c.make())
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)

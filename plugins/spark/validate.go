@@ -10,6 +10,9 @@ import (
 // Validate refuses what cannot work from here. It creates nothing and uses no
 // network.
 func (f *spark) Validate(_ context.Context, c Config, s *pluginsdk.Step) error {
+	if c.onKubernetes() {
+		return f.kube.ValidateOf(c.job(), s, c.make())
+	}
 	state, err := f.state(c)
 	if err != nil {
 		return err

@@ -28,7 +28,8 @@
 //   - The test stays outside of the namespaces. API server and registry are
 //     relayed to the host's loopback interface, at the ports that they have
 //     inside, so that one kubeconfig and one image reference hold on both sides.
-//     A killed server's port refuses connections.
+//     A killed server's port refuses connections. Pods reach the API server at the
+//     address of its Service, as on any cluster.
 //   - The node shares the host's file system (but for /run, /var/lib/kubelet and
 //     /var/lib/cni): a hostPath volume is a directory of the test.
 //   - What a machine lacks is a loud skip, and a failure where CI=true.

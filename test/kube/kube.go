@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/stephost/stephost/test/internal/prebuilt"
 )
 
 // Component is a process of the cluster.
@@ -94,16 +96,16 @@ func start(t testing.TB, o options) *Cluster {
 type programs struct{ k8s, kubectl, kubeup, containerd string }
 
 func build(ctx context.Context, node bool) (p programs, err error) {
-	root, err := repository()
+	root, err := prebuilt.Repository()
 	if err != nil {
 		return p, err
 	}
-	all := map[*string]program{&p.k8s: serverProgram(root), &p.kubectl: kubectlProgram(root), &p.kubeup: kubeupProgram(root)}
+	all := map[*string]prebuilt.Program{&p.k8s: serverProgram(root), &p.kubectl: kubectlProgram(root), &p.kubeup: kubeupProgram(root)}
 	if node {
 		all[&p.containerd] = containerdProgram()
 	}
 	for to, what := range all {
-		if *to, err = what.built(ctx); err != nil {
+		if *to, err = what.Built(ctx); err != nil {
 			return p, err
 		}
 	}

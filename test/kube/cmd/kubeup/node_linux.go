@@ -23,6 +23,9 @@ const (
 
 	nodeName    = "node1"
 	nodeAddress = "10.99.0.1"
+	// serviceAddress is the first of the API server's range of Services, which it takes
+	// for itself: pods find it in their environment, and it is in its certificate.
+	serviceAddress = "10.222.0.1"
 )
 
 // inside starts control plane and node in namespaces of their own, and serves.
@@ -40,7 +43,12 @@ func inside(k8s, dir string) error {
 	if err != nil {
 		return err
 	}
-	s.onKill[apiserver], s.onStart[apiserver] = api.close, api.reopen
+	service, err := newService(api.address)
+	if err != nil {
+		return err
+	}
+	s.onKill[apiserver] = func() error { return errors.Join(api.close(), service.close()) }
+	s.onStart[apiserver] = func() error { return errors.Join(api.reopen(), service.reopen()) }
 	s.onKill[registry], s.onStart[registry] = images.close, images.reopen
 
 	if err := s.startRuntime(images.address); err != nil {
@@ -71,6 +79,7 @@ func (s *set) prepareNode() error {
 		"link set lo up",
 		"link add node0 type bridge", // a dummy device would do, but not every kernel has it
 		"addr add " + nodeAddress + "/24 dev node0",
+		"addr add " + serviceAddress + "/32 dev node0",
 		"link set node0 up",
 		"route add default dev node0", // the kubelet looks for one
 	} {

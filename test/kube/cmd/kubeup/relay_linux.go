@@ -36,6 +36,7 @@ func listenOnHost(address string) (net.Listener, error) {
 // address inside. While it is closed, the host's port refuses.
 type relay struct {
 	address string
+	listen  func() (net.Listener, error)
 	mu      sync.Mutex
 	l       net.Listener
 }
@@ -47,8 +48,16 @@ func newRelay() (*relay, error) {
 		return nil, fmt.Errorf("a port on the host: %w", err)
 	}
 	r := &relay{address: l.Addr().String(), l: l}
+	r.listen = func() (net.Listener, error) { return listenOnHost(r.address) }
 	go r.serve(l)
 	return r, nil
+}
+
+// newService gives the pods an address of the API server: that of its Service, which
+// on other nodes a proxy answers for.
+func newService(api string) (*relay, error) {
+	r := &relay{address: api, listen: func() (net.Listener, error) { return net.Listen("tcp", serviceAddress+":443") }}
+	return r, r.reopen()
 }
 
 func (r *relay) close() error {
@@ -58,7 +67,7 @@ func (r *relay) close() error {
 }
 
 func (r *relay) reopen() error {
-	l, err := listenOnHost(r.address)
+	l, err := r.listen()
 	if err != nil {
 		return err
 	}
