@@ -12,6 +12,7 @@ import (
 
 	"github.com/stephost/stephost/plugins/modal/internal/api"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // mostFound bounds what is read for one run token, and mostPages the pages of one
@@ -42,7 +43,7 @@ func (f *flavor) Find(ctx context.Context, c Config, query pluginsdk.Query) (plu
 	if query.Key != "" {
 		found, err = q.byKey(ctx, app, environment, query.Key)
 	} else {
-		found, err = q.byTag(ctx, app, environment, tagToken, tokenTag(query.Token))
+		found, err = q.byTag(ctx, app, environment, tagToken, label.Token(query.Token))
 	}
 	out := pluginsdk.Found{}
 	for _, r := range found {
@@ -199,7 +200,7 @@ func (q *session) record(info *pb.SandboxInfo, app, environment string) record {
 			Sandbox: info.GetId(), App: app, AppName: q.c.App, Environment: environment, Key: tags[tagKey], Attempt: attempt,
 			Created: unix(info.GetCreatedAt()), Outputs: tags[tagOutputs],
 		},
-		digest: fromDigestTag(tags[tagDigest]), run: fromTextTag(tags[tagRun]), phase: phaseOf(info.GetTaskInfo()),
+		digest: label.FromDigest(tags[tagDigest]), run: fromTextTag(tags[tagRun]), phase: phaseOf(info.GetTaskInfo()),
 	}
 }
 

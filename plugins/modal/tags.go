@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +10,7 @@ import (
 	pb "github.com/modal-labs/modal-client/go/proto/modal_proto"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // Tags of a sandbox.
@@ -34,33 +32,6 @@ const (
 // its own; this is the one of labels everywhere else.
 const maxTag = 63
 
-// lower32 is base 32 in small letters.
-func lower32() *base32.Encoding {
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-}
-
-// tokenTag is the tag value for a run token.
-func tokenTag(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return lower32().EncodeToString(sum[:])
-}
-
-// digestTag carries a request digest, fromDigestTag brings it back. A text that
-// is no digest in hex goes as it is.
-func digestTag(digest string) string {
-	if b, err := hex.DecodeString(digest); err == nil && hex.EncodeToString(b) == digest {
-		return lower32().EncodeToString(b)
-	}
-	return digest
-}
-
-func fromDigestTag(value string) string {
-	if b, err := lower32().DecodeString(value); err == nil && len(b) == sha256.Size {
-		return hex.EncodeToString(b)
-	}
-	return value
-}
-
 // encoded begins the value of a tag that is not the text itself.
 const encoded = "b32."
 
@@ -69,12 +40,12 @@ func textTag(text string) string {
 	if fitTag(text) == text && !strings.HasPrefix(text, encoded) {
 		return text
 	}
-	return encoded + lower32().EncodeToString([]byte(text))
+	return encoded + label.Encode([]byte(text))
 }
 
 func fromTextTag(value string) string {
 	if rest, ok := strings.CutPrefix(value, encoded); ok {
-		if b, err := lower32().DecodeString(rest); err == nil {
+		if b, err := label.Decode(rest); err == nil {
 			return string(b)
 		}
 	}
@@ -85,8 +56,8 @@ func fromTextTag(value string) string {
 // any flavor must take, are fitted to what a tag may be, with a note.
 func (b *built) setTags(c Config, s *pluginsdk.Step) error {
 	b.tags = map[string]string{
-		tagOwner: "1", tagKey: s.Key, tagToken: tokenTag(s.Token), tagAttempt: strconv.Itoa(s.Attempt),
-		tagDigest: digestTag(s.RequestDigest), tagRun: textTag(s.RunID),
+		tagOwner: "1", tagKey: s.Key, tagToken: label.Token(s.Token), tagAttempt: strconv.Itoa(s.Attempt),
+		tagDigest: label.Digest(s.RequestDigest), tagRun: textTag(s.RunID),
 	}
 	if c.OutputVolume != "" {
 		b.tags[tagOutputs] = c.OutputVolume

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // Limits of Find.
@@ -33,11 +34,11 @@ func (v *vertex) Find(ctx context.Context, c Config, query pluginsdk.Query) (plu
 	if err != nil {
 		return pluginsdk.Found{}, err
 	}
-	label, value := labelKey, query.Key
+	name, value := labelKey, query.Key
 	if query.Key == "" {
-		label, value = labelToken, tokenLabel(query.Token)
+		name, value = labelToken, label.Token(query.Token)
 	}
-	jobs, err := q.list(ctx, label, value)
+	jobs, err := q.list(ctx, name, value)
 	if err != nil {
 		return pluginsdk.Found{}, q.ask(err)
 	}
@@ -113,8 +114,8 @@ func (q *session) marked(ctx context.Context, bucket, key string) (job *aiplatfo
 }
 
 // list lists the jobs with a label.
-func (q *session) list(ctx context.Context, label, value string) ([]*aiplatformpb.CustomJob, error) {
-	return q.listBy(ctx, "labels."+label+"="+value, mostAttempts)
+func (q *session) list(ctx context.Context, name, value string) ([]*aiplatformpb.CustomJob, error) {
+	return q.listBy(ctx, "labels."+name+"="+value, mostAttempts)
 }
 
 // listBy reads all pages of a list.
@@ -139,7 +140,7 @@ func (q *session) listBy(ctx context.Context, filter string, most int) ([]*aipla
 func (q *session) found(job *aiplatformpb.CustomJob) pluginsdk.Job {
 	return pluginsdk.Job{
 		Handle: q.c.handleOf(q.project, job, false), Attempt: attemptOf(job),
-		RequestDigest: fromDigestLabel(job.GetLabels()[labelDigest]), Phase: phaseOf(job.GetState()),
+		RequestDigest: label.FromDigest(job.GetLabels()[labelDigest]), Phase: phaseOf(job.GetState()),
 		CreatedAt: job.GetCreateTime().AsTime(), RunID: variableOf(job, envRun),
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // The marker of a key is an object in the config's bucket that exactly one
@@ -79,7 +80,7 @@ func (q *session) claim(ctx context.Context, s *pluginsdk.Step) (*claim, error) 
 	if err != nil {
 		return nil, pluginsdk.Rejected(err)
 	}
-	if err := q.put(ctx, bucket, q.c.tokenMarker(tokenLabel(s.Token), s.Key), []byte("{}")); err != nil {
+	if err := q.put(ctx, bucket, q.c.tokenMarker(label.Token(s.Token), s.Key), []byte("{}")); err != nil {
 		return nil, pluginsdk.Rejected(q.bucketError(bucket, err))
 	}
 	for try := 1; ; try++ {
@@ -124,7 +125,7 @@ func (q *session) held(ctx context.Context, bucket string, s *pluginsdk.Step, no
 		return &claim{ours: true, held: m, generation: generation}, nil
 	}
 	if m.Digest != s.RequestDigest {
-		return nil, same(digestLabel(m.Digest), s)
+		return nil, same(label.Digest(m.Digest), s)
 	}
 	return &claim{held: m, generation: generation}, nil
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // Labels of a job. There is no call that changes a job, so they stay as they
@@ -20,7 +18,7 @@ const (
 	labelKey     = "stephost-key"     // the key, unchanged
 	labelToken   = "stephost-token"   // hash of the run token, which may be any string
 	labelAttempt = "stephost-attempt" // decimal
-	labelDigest  = "stephost-digest"  // the request digest in base 32: in hex it is a character too long
+	labelDigest  = "stephost-digest"  // the request digest in base 32
 	labelNames   = "stephost-"        // what stephost alone may use
 
 	labelPipeline    = "stephost-pipeline"
@@ -34,41 +32,14 @@ const (
 	maxLabels = 64
 )
 
-// lower32 is base 32 in small letters, which labels take.
-func lower32() *base32.Encoding {
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-}
-
-// tokenLabel is the label value for a run token.
-func tokenLabel(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return lower32().EncodeToString(sum[:])
-}
-
-// digestLabel carries a request digest, fromDigestLabel brings it back. A text
-// that is no digest in hex goes as it is.
-func digestLabel(digest string) string {
-	if b, err := hex.DecodeString(digest); err == nil && hex.EncodeToString(b) == digest {
-		return lower32().EncodeToString(b)
-	}
-	return digest
-}
-
-func fromDigestLabel(value string) string {
-	if b, err := lower32().DecodeString(value); err == nil && len(b) == sha256.Size {
-		return hex.EncodeToString(b)
-	}
-	return value
-}
-
 // labels are all labels of a job. Names for people (pipeline, step) and the
 // step's labels, which any flavor must take, are fitted to what a label may be,
 // with a note; job_labels, which are for this flavor alone, are taken as they
 // are or refused.
 func labels(s *pluginsdk.Step, set Settings) (out map[string]string, notes []string, err error) {
 	out = map[string]string{
-		labelOwner: "1", labelKey: s.Key, labelToken: tokenLabel(s.Token),
-		labelAttempt: strconv.Itoa(s.Attempt), labelDigest: digestLabel(s.RequestDigest),
+		labelOwner: "1", labelKey: s.Key, labelToken: label.Token(s.Token),
+		labelAttempt: strconv.Itoa(s.Attempt), labelDigest: label.Digest(s.RequestDigest),
 	}
 	for name, value := range map[string]string{labelPipeline: s.Pipeline, labelPipelineRun: s.PipelineRun, labelStep: s.Name} {
 		if value = fitLabel(value); value != "" {

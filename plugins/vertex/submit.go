@@ -10,6 +10,7 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/gcp"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/label"
 )
 
 // Limits of Submit.
@@ -128,8 +129,8 @@ func (q *session) jobs(ctx context.Context, key string, m *claim) ([]*aiplatform
 
 // same compares the digest of the job under a key with the one that is being
 // submitted.
-func same(label string, s *pluginsdk.Step) error {
-	if label == digestLabel(s.RequestDigest) {
+func same(digest string, s *pluginsdk.Step) error {
+	if digest == label.Digest(s.RequestDigest) {
 		return nil
 	}
 	return pluginsdk.Rejected(pluginsdk.Config("", "the key %s belongs to another request: nothing was created", s.Key))
