@@ -6,18 +6,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/stephost/stephost/host/manifest"
 )
 
-// The settling time of shipped manifests, and of the tests: what nobody can find
-// is waited for so long in every scenario, and a minute shows nothing more than
-// some seconds do.
-const (
-	settleShipped = `settle      = "60s"`
-	settleTests   = `settle      = "3s"`
-)
+// settleTests is the settling time of the tests: what nobody can find is waited
+// for so long in every scenario, and a minute shows nothing more than some seconds
+// do.
+const settleTests = `${1}"3s"`
+
+// settleShipped finds that of a shipped manifest.
+func settleShipped() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^(\s*settle\s*=\s*)"[1-9][0-9]*s"`)
+}
 
 // ShortSettle lets Main build the plugin of a package (see Main) with a manifest
 // whose settling time is short, and with no other difference. dir holds the
@@ -32,9 +35,9 @@ func ShortSettle(dir, pkg string) error {
 	if err != nil {
 		return err
 	}
-	changed := bytes.Replace(text, []byte(settleShipped), []byte(settleTests), 1)
+	changed := settleShipped().ReplaceAll(text, []byte(settleTests))
 	if bytes.Equal(changed, text) {
-		return fmt.Errorf("%s has no settling time of 60s", original)
+		return fmt.Errorf("%s has no settling time", original)
 	}
 	replaced := filepath.Join(dir, "flavor.hcl")
 	if err := os.WriteFile(replaced, manifest.Stamp(changed), 0o600); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cli"
 	"github.com/stephost/stephost/test/image"
 	"github.com/stephost/stephost/test/torture"
 )
@@ -45,24 +46,24 @@ func TestDigits(t *testing.T) {
 	host := privateRegistry(t)
 	pushBase(t, host+"/base/python:debian")
 	installShim(t)
-	w := newWorld(t)
-	startFake(t, w.dir)
-	w.dockerLogin(host)
+	l := cli.New(t)
+	startFake(t, l.Dir)
+	dockerLogin(t, l.Dir, host)
 	root, err := torture.Root()
 	require.NoError(t, err)
 	digits := filepath.Join(root, "examples", "digits")
-	result := filepath.Join(w.dir, "result.json")
+	result := filepath.Join(l.Dir, "result.json")
 	launch := func(operator string, argv ...string) (int, string, string) {
-		return w.run(append([]string{"launch", "--operator", operator, "--base-image", host + "/base/python:debian", "--registry", host + "/steps",
+		return l.Run(append([]string{"launch", "--operator", operator, "--base-image", host + "/base/python:debian", "--registry", host + "/steps",
 			"--requirements-file", filepath.Join(digits, "requirements.txt"), "--source", digits, "--platform", "linux/" + runtime.GOARCH,
 			"--pipeline", "digits", "--step-name", "train", "--result-file", result, "--"}, argv...)...)
 	}
-	w.ok("operator", "register", "modal", "--flavor=modal", "--output-volume=results")
+	l.OK("operator", "register", "modal", "--flavor=modal", "--output-volume=results")
 	code, _, stderr := launch("modal", "python3", "train.py", "--epochs", "2")
 	assert.Equal(t, 125, code)
-	assert.Contains(t, flat(stderr), "a private registry needs registry_secret or registry_login")
+	assert.Contains(t, cli.Flat(stderr), "a private registry needs registry_secret or registry_login")
 
-	w.ok("operator", "register", "login", "--flavor=modal", "--output-volume=results", "--registry-login=true")
+	l.OK("operator", "register", "login", "--flavor=modal", "--output-volume=results", "--registry-login=true")
 	code, stdout, stderr := launch("login", "python3", "train.py", "--epochs", "20")
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	assert.Contains(t, stdout, "epoch 20/20 loss ")
@@ -114,12 +115,12 @@ func pushBase(t *testing.T, reference string) {
 	require.NoError(t, remote.Write(ref, base, remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: user, Password: password})))
 }
 
-// dockerLogin is what `docker login` leaves.
-func (w *world) dockerLogin(host string) {
-	dir := filepath.Join(w.dir, ".docker")
-	require.NoError(w.t, os.Mkdir(dir, 0o700))
+// dockerLogin is what `docker login` leaves below home.
+func dockerLogin(t *testing.T, home, host string) {
+	dir := filepath.Join(home, ".docker")
+	require.NoError(t, os.Mkdir(dir, 0o700))
 	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	require.NoError(w.t, os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host, auth), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host, auth), 0o600))
 }
 
 // installShim puts the shim where the stephost that was built looks for it.

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,36 +10,14 @@ import (
 
 	"github.com/stephost/stephost/plugins/vertex/internal/fake"
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cli"
 	"github.com/stephost/stephost/test/cloudfake/cloudtest"
-	"github.com/stephost/stephost/test/torture"
 )
 
 // programs are the fake and what stands for the shim of an image.
 var programs cloudtest.Programs
 
-func TestMain(m *testing.M) {
-	code, err := testMain(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(code)
-}
-
-func testMain(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "vertex-e2e")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	if programs, err = cloudtest.Build(context.Background(), "vertex"); err != nil {
-		return 1, err
-	}
-	if err := torture.ShortSettle(dir, "plugins/vertex"); err != nil {
-		return 1, err
-	}
-	return torture.Main(m, "plugins/vertex"), nil
-}
+func TestMain(m *testing.M) { cli.Main(m, &programs, "vertex") }
 
 // startFake starts a fake for one test and returns it with the flags of an
 // operator on it.

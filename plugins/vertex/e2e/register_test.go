@@ -1,50 +1,17 @@
 package e2e
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
-	"github.com/stephost/stephost/test/torture"
+	"github.com/stephost/stephost/test/cloudfake/cli"
 )
-
-// world is a home for the stephost that was built.
-type world struct {
-	t   *testing.T
-	dir string
-}
-
-func newWorld(t *testing.T) *world {
-	dir, err := os.MkdirTemp("", "ve") // short, because sockets lie below it
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return &world{t, dir}
-}
-
-// run runs stephost.
-func (w *world) run(args ...string) (code int, stdout, stderr string) {
-	cmd := exec.Command(torture.Stephost(), args...)
-	cmd.Dir = w.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "STEPHOST_HOME=" + filepath.Join(w.dir, "home")}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run()
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
-}
-
-// flat is a message without its line breaks and capitals.
-func flat(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), " ")) }
 
 // TestRegister: the command of the issue, and what is refused or warned of from
 // the manifest alone.
 func TestRegister(t *testing.T) {
-	w := newWorld(t)
+	l := cli.New(t)
 	line := func(more ...string) []string {
 		return append([]string{"step-operator", "register", "vertex", "--flavor=vertex", "--project=zenml-core", "--service_account_path=/keys/train.json",
 			"--region=europe-west1", "--machine_type=n1-standard-4", "--base_image=python:3.11-slim", "--replace"}, more...)
@@ -70,16 +37,16 @@ func TestRegister(t *testing.T) {
 		"unknown":            {args: line("--acelerator_type=NVIDIA_L4"), code: 125, want: []string{"accelerator"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := w.run(c.args...)
+			code, stdout, stderr := l.Run(c.args...)
 			assert.Equal(t, c.code, code, "%s%s", stdout, stderr)
 			for _, text := range c.want {
-				assert.Contains(t, flat(stderr), flat(text))
+				assert.Contains(t, cli.Flat(stderr), cli.Flat(text))
 			}
 			if len(c.want) == 0 {
 				assert.NotContains(t, stderr, "Warning")
 			}
 		})
 	}
-	_, stdout, _ := w.run("operator", "describe", "vertex")
+	_, stdout, _ := l.Run("operator", "describe", "vertex")
 	assert.Contains(t, stdout, "vertex")
 }

@@ -6,7 +6,6 @@
 package digits
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -27,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stephost/stephost/test/cloudfake/cli"
 	"github.com/stephost/stephost/test/image"
 	"github.com/stephost/stephost/test/torture"
 )
@@ -36,36 +35,7 @@ const (
 	epochs = 20
 	// baseBound is for the download of the base image's packages.
 	baseBound = 5 * time.Minute
-	// hang ends what does not come back.
-	hang = 10 * time.Minute
 )
-
-// lab is a home for the stephost that torture.Main has built.
-type lab struct {
-	t   *testing.T
-	dir string
-}
-
-func (l *lab) run(args ...string) (code int, stdout, stderr string) {
-	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), hang)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, torture.Stephost(), args...)
-	cmd.Dir = l.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + os.TempDir(), "STEPHOST_HOME=" + filepath.Join(l.dir, "home")}
-	// The example's requirements come from the package index of this machine.
-	for _, v := range os.Environ() {
-		for _, p := range []string{"PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"} {
-			if strings.HasPrefix(v, p) {
-				cmd.Env = append(cmd.Env, v)
-			}
-		}
-	}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // the exit code tells
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
-}
 
 // Run trains on an operator with these flags. at is how the addresses of its
 // outputs begin.
@@ -76,22 +46,18 @@ func Run(t *testing.T, at string, operator ...string) {
 		}
 		t.Skip("SKIPPED, NOTHING OF THIS WAS TESTED:", err)
 	}
-	dir, err := os.MkdirTemp("", "dg") // short, because sockets lie below it
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	l := &lab{t, dir}
+	l := cli.New(t)
 	host := startRegistry(t)
 	pushBase(t, host+"/base:1")
 	installShim(t)
 	root, err := torture.Root()
 	require.NoError(t, err)
 	source := filepath.Join(root, "examples", "digits")
-	code, _, stderr := l.run(append([]string{"operator", "register", "gpu", "--base-image=" + host + "/base:1", "--registry=" + host + "/steps",
+	l.OK(append([]string{"operator", "register", "gpu", "--base-image=" + host + "/base:1", "--registry=" + host + "/steps",
 		"--platform=linux/" + runtime.GOARCH}, operator...)...)
-	require.Zero(t, code, stderr)
-	result := filepath.Join(dir, "result.json")
+	result := filepath.Join(l.Dir, "result.json")
 	launch := func(more ...string) (int, string, string) {
-		return l.run(append([]string{"launch", "--operator", "gpu", "--requirements-file", filepath.Join(source, "requirements.txt"), "--source", source,
+		return l.Run(append([]string{"launch", "--operator", "gpu", "--requirements-file", filepath.Join(source, "requirements.txt"), "--source", source,
 			"--pipeline", "digits", "--step-name", "train", "--result-file", result, "--", "python3", "train.py"}, more...)...)
 	}
 	code, stdout, stderr := launch("--epochs", fmt.Sprint(epochs))
@@ -119,8 +85,8 @@ func Run(t *testing.T, at string, operator ...string) {
 	assert.True(t, strings.HasPrefix(got.Outputs[0].Location, at), got.Outputs[0].Location)
 
 	// The model is fetched, and is what the step says that it wrote.
-	to := filepath.Join(dir, "model")
-	code, stdout, stderr = l.run("run", "outputs", got.Run, "--get", to)
+	to := filepath.Join(l.Dir, "model")
+	code, stdout, stderr = l.Run("run", "outputs", got.Run, "--get", to)
 	require.Zero(t, code, stderr)
 	assert.Equal(t, filepath.Join(to, "model.pkl")+"\n", stdout)
 	info, err := os.Stat(filepath.Join(to, "model.pkl"))

@@ -197,13 +197,17 @@ func (s *Server) start(j *job) ([]*node, error) {
 	var nodes []*node
 	for i := range count {
 		dir := filepath.Join(s.o.Dir, fmt.Sprintf("%06d", j.number), fmt.Sprintf("%d.%d", i, start))
-		img, err := container.Pull(context.Background(), s.imageOf(c), filepath.Join(dir, "root"))
+		root := filepath.Join(dir, "root")
+		img, err := container.Pull(context.Background(), s.imageOf(c), nil)
+		if err == nil {
+			err = img.Unpack(root)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the image %s: %w", s.imageOf(c), err)
 		}
 		n := &node{wd: filepath.Join(dir, "wd")}
 		if img != nil {
-			n.wd = filepath.Join(img.Root, workDir)
+			n.wd = filepath.Join(root, workDir)
 		}
 		if err := os.MkdirAll(n.wd, 0o700); err != nil {
 			return nil, err
@@ -225,7 +229,7 @@ func (s *Server) start(j *job) ([]*node, error) {
 			delete(env, "PATH") // the image has one
 			env["HOME"] = "/root"
 			// AzureML asks for bash; the images of the tests have the smaller shell.
-			command = img.Command([]string{"/bin/sh", "-c", *c.Command}, env)
+			command = img.Command(root, []string{"/bin/sh", "-c", *c.Command}, env)
 			command.Dir = workDir
 		}
 		if n.process, err = s.runner.Start(dir, command); err != nil {

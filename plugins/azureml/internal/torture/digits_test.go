@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/test/cloudfake"
@@ -17,9 +16,7 @@ import (
 )
 
 func TestDigits(t *testing.T) {
-	f, err := cloudfake.Start(context.Background(), program, t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, f.Stop()) })
+	f := programs.Start(t)
 	require.NoError(t, f.AddLife(context.Background(), cloudfake.LifeRule{Life: cloudfake.Life{LogsLateMS: 300}}))
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("torture"), 0o600))

@@ -3,17 +3,16 @@
 package torture
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/cli"
+	"github.com/stephost/stephost/test/cloudfake/cloudtest"
 	"github.com/stephost/stephost/test/torture"
 )
 
@@ -25,31 +24,21 @@ const (
 	noCleanup = "nothing is staged for a job, and jobs of AzureML are never deleted"
 )
 
-// program is the fake, made once.
-var program string
+// programs are the fake and what stands for the shim of an image.
+var programs cloudtest.Programs
 
-func TestMain(m *testing.M) {
-	var err error
-	if program, err = cloudfake.Build(context.Background(), filepath.Join("..", ".."), "./internal/fake/cmd/fake-azureml", "fake-azureml"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(torture.Main(m, "plugins/azureml"))
-}
+func TestMain(m *testing.M) { cli.Main(m, &programs, "azureml") }
 
 // TestTorture: names of jobs are keys for ever, so every run comes through by
 // itself, and no attempt has two jobs.
 func TestTorture(t *testing.T) {
-	var fakes sync.Map // by world: they live side by side
+	var fakes cli.Fakes
 	torture.Run(t, torture.Flavor{
 		Name: "azureml", Idempotency: torture.Key, Launch: []string{"--image", image},
 		Skip: map[string]string{"host-cleaning": noCleanup, "plugin-cleanup": noCleanup, "plugin-cleanup-done": noCleanup},
 		Setup: func(t *testing.T, w *torture.World) {
-			f, err := cloudfake.Start(context.Background(), program, filepath.Join(w.Dir, "fake"))
-			require.NoError(t, err)
-			t.Cleanup(func() { assert.NoError(t, f.Stop()) })
-			w.BackendPID = f.PID()
-			fakes.Store(w, f)
+			f := programs.Start(t)
+			fakes.Keep(t, w, f, cloudfake.Life{})
 			secret := filepath.Join(w.Dir, "secret")
 			require.NoError(t, os.WriteFile(secret, []byte("torture"), 0o600))
 			w.OK("operator", "register", "op", "--flavor=azureml", "--subscription-id="+id, "--resource-group=ml", "--workspace-name=research",
@@ -57,16 +46,6 @@ func TestTorture(t *testing.T) {
 				fmt.Sprintf("--endpoints={management = %[1]q, history = %[1]q, authority = %[1]q}", f.URL),
 				"--max-calls-per-minute=60000", "--log-settle=300ms")
 		},
-		Jobs: func(w *torture.World) int {
-			f, ok := fakes.Load(w)
-			if !ok {
-				return -1
-			}
-			jobs, err := f.(*cloudfake.Fake).Jobs(context.Background())
-			if err != nil {
-				return -1
-			}
-			return len(jobs)
-		},
+		Jobs: fakes.Jobs,
 	})
 }

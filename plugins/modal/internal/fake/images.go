@@ -13,13 +13,13 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/stephost/stephost/test/cloudfake"
+	"github.com/stephost/stephost/test/cloudfake/container"
 )
 
 // image is one that Modal has made of a recipe.
 type image struct {
 	id, reference string
-	pulled        *cloudfake.Image // nil = the machine's own file system
+	pulled        *container.Image // nil = the machine's own file system
 	// bare: its entry point was taken away.
 	bare   bool
 	login  string
@@ -75,7 +75,7 @@ func (s *server) build(ctx context.Context, id string, recipe *pb.Image) *image 
 				login = &authn.Basic{Username: secret["REGISTRY_USERNAME"], Password: secret["REGISTRY_PASSWORD"]}
 			}
 			var err error
-			if out.pulled, err = cloudfake.Pull(ctx, from, login); err != nil {
+			if out.pulled, err = container.Pull(ctx, from, login); err != nil {
 				return fail(err.Error())
 			}
 		case line == "ENTRYPOINT []":

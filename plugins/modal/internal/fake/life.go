@@ -160,10 +160,10 @@ func (s *server) start(b *sandbox) error {
 			argv = append(append([]string{}, made.pulled.Entrypoint()...), argv...)
 		}
 		b.root = filepath.Join(dir, "root")
-		var err error
-		if command, err = made.pulled.Command(b.root, argv, env); err != nil {
+		if err := made.pulled.Unpack(b.root); err != nil {
 			return err
 		}
+		command = made.pulled.Command(b.root, argv, env)
 		for _, m := range b.definition.GetVolumeMounts() {
 			if err := os.MkdirAll(filepath.Join(b.root, m.GetMountPath()), 0o777); err != nil {
 				return err

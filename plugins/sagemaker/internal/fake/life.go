@@ -214,7 +214,10 @@ func (s *Server) start(j *job) ([]*node, error) {
 	var nodes []*node
 	for i := range int(aws.ToInt32(j.request.ResourceConfig.InstanceCount)) {
 		dir := s.dir(j, i, start)
-		img, err := container.Pull(context.Background(), aws.ToString(a.TrainingImage), dir)
+		img, err := container.Pull(context.Background(), aws.ToString(a.TrainingImage), nil)
+		if err == nil {
+			err = img.Unpack(dir)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the image %s: %w", aws.ToString(a.TrainingImage), err)
 		}
@@ -246,7 +249,7 @@ func (s *Server) start(j *job) ([]*node, error) {
 		if img != nil {
 			delete(env, "PATH") // the image has one
 			env["HOME"] = "/root"
-			command = img.Command(argv, env)
+			command = img.Command(dir, argv, env)
 		}
 		p, err := s.runner.Start(dir, command)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/test/cloudfake"
@@ -18,9 +17,7 @@ import (
 // TestDigits: the registry is none of Amazon's, so that SageMaker pulls from it
 // over a VPC.
 func TestDigits(t *testing.T) {
-	f, err := cloudfake.Start(context.Background(), program, t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, f.Stop()) })
+	f := programs.Start(t)
 	require.NoError(t, f.AddLife(context.Background(), cloudfake.LifeRule{Life: cloudfake.Life{LogsLateMS: 300, LogsShuffled: true}}))
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("x"), 0o600))

@@ -202,12 +202,16 @@ func (js *jobs) start(j *job) error {
 // machine's, where the buckets are not at /gcs.
 func (s *server) command(c *aiplatformpb.ContainerSpec, env map[string]string, dir string) (cloudfake.Command, error) {
 	env, argv := containerOf(c, env)
-	img, err := container.Pull(context.Background(), c.GetImageUri(), filepath.Join(dir, "root"))
+	root := filepath.Join(dir, "root")
+	img, err := container.Pull(context.Background(), c.GetImageUri(), nil)
+	if err == nil {
+		err = img.Unpack(root)
+	}
 	if err != nil {
 		return cloudfake.Command{}, fmt.Errorf("the image %s: %w", c.GetImageUri(), err)
 	}
 	if img != nil {
-		return img.Command(argv, env), os.MkdirAll(filepath.Join(img.Root, "gcs", Bucket), 0o777)
+		return img.Command(root, argv, env), os.MkdirAll(filepath.Join(root, "gcs", Bucket), 0o777)
 	}
 	argv[0] = s.program(argv[0])
 	for name, value := range env {

@@ -17,9 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/stephost/stephost/test/cloudfake"
@@ -32,16 +30,13 @@ const (
 	Bucket  = "fake-bucket"
 )
 
-// lateMost bounds a call that is carried out behind its connection.
-const lateMost = time.Minute
-
 // server is the whole fake.
 type server struct {
 	dir    string
 	plan   *cloudfake.Plan
 	runner *cloudfake.Runner
 	shim   string // program that stands for the shim of an image
-	conns  *connections
+	calls  *cloudfake.GRPC
 
 	mu   sync.Mutex
 	jobs *jobs
@@ -64,9 +59,10 @@ func Open(shim string) func(ctx context.Context, dir string) (*cloudfake.Service
 	return func(ctx context.Context, dir string) (*cloudfake.Service, error) {
 		s := &server{
 			dir: dir, plan: &cloudfake.Plan{}, runner: &cloudfake.Runner{}, shim: shim,
-			conns: &connections{open: map[string]net.Conn{}}, set: settings{project: Project, quota: map[string]int64{}},
+			set:    settings{project: Project, quota: map[string]int64{}},
 			tokens: newTokens(), objects: newObjects(filepath.Join(dir, "gcs")), repos: map[string]bool{},
 		}
+		s.calls = &cloudfake.GRPC{Plan: s.plan, Refuse: refusal, About: about}
 		s.jobs = newJobs(s)
 		if err := s.objects.makeBucket(Bucket); err != nil {
 			return nil, err
@@ -75,11 +71,11 @@ func Open(shim string) func(ctx context.Context, dir string) (*cloudfake.Service
 		if err != nil {
 			return nil, err
 		}
-		g := grpc.NewServer(grpc.ChainUnaryInterceptor(s.intercept), grpc.MaxRecvMsgSize(64<<20), grpc.MaxSendMsgSize(64<<20))
+		g := grpc.NewServer(grpc.ChainUnaryInterceptor(s.calls.Unary, s.signedIn), grpc.MaxRecvMsgSize(64<<20), grpc.MaxSendMsgSize(64<<20))
 		aiplatformpb.RegisterJobServiceServer(g, &jobService{s: s})
 		aiplatformpb.RegisterPersistentResourceServiceServer(g, &resourceService{s: s})
 		loggingpb.RegisterLoggingServiceV2Server(g, &logService{s: s})
-		go func() { _ = g.Serve(s.conns.listen(l)) }()
+		go func() { _ = g.Serve(s.calls.Listen(l)) }()
 		return &cloudfake.Service{
 			Handler:   s.rest(),
 			Admin:     &cloudfake.Admin{Plan: s.plan, Jobs: s.jobs.admin, Delete: s.jobs.remove, Set: s.change},
@@ -126,44 +122,17 @@ func (s *server) project() string {
 	return s.set.project
 }
 
-// intercept checks the token, counts the call and lets its fault befall it.
-func (s *server) intercept(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	op := info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:]
-	f := s.plan.Call(op, about(in)...)
+// signedIn refuses a call whose token is none.
+func (s *server) signedIn(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if !s.tokens.good(strings.Join(md.Get("authorization"), "")) {
 		return nil, status.Error(codes.Unauthenticated, "Request had invalid authentication credentials.")
 	}
-	if f == nil {
-		return next(ctx, in)
-	}
-	switch f.Kind {
-	case cloudfake.Drop:
-		s.hangUp(ctx)
-		return nil, status.Error(codes.Unavailable, "dropped")
-	case cloudfake.ReplyLost:
-		_, err := next(context.WithoutCancel(ctx), in)
-		s.hangUp(ctx)
-		return nil, errors.Join(status.Error(codes.Unavailable, "lost"), err)
-	case cloudfake.LandsLate:
-		late := proto.Clone(in.(proto.Message))
-		time.AfterFunc(time.Duration(f.DelayMS)*time.Millisecond, func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateMost)
-			defer cancel()
-			_, _ = next(ctx, late)
-		})
-		s.hangUp(ctx)
-		return nil, status.Error(codes.Unavailable, "late")
-	case cloudfake.Slow:
-		out, err := next(ctx, in)
-		pause(ctx, time.Duration(f.DelayMS)*time.Millisecond)
-		return out, err
-	}
-	return nil, refusal(f)
+	return next(ctx, in)
 }
 
 // refusal is a fault in the words of the service.
-func refusal(f *cloudfake.Fault) error {
+func refusal(f cloudfake.Fault) error {
 	text := func(s string) string {
 		if f.Message != "" {
 			return f.Message
@@ -207,56 +176,6 @@ func about(in any) []string {
 		}
 	}
 	return names
-}
-
-// hangUp closes the connection of a call.
-func (s *server) hangUp(ctx context.Context) {
-	if p, ok := peer.FromContext(ctx); ok {
-		s.conns.close(p.Addr.String())
-	}
-}
-
-// connections are those of the gRPC server, so that one can be cut.
-type connections struct {
-	mu   sync.Mutex
-	open map[string]net.Conn
-}
-
-type listener struct {
-	net.Listener
-	c *connections
-}
-
-func (c *connections) listen(l net.Listener) net.Listener { return &listener{l, c} }
-
-// Accept remembers the connection.
-func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		l.c.mu.Lock()
-		l.c.open[conn.RemoteAddr().String()] = conn
-		l.c.mu.Unlock()
-	}
-	return conn, err
-}
-
-func (c *connections) close(address string) {
-	c.mu.Lock()
-	conn := c.open[address]
-	delete(c.open, address)
-	c.mu.Unlock()
-	if conn != nil {
-		_ = conn.Close()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // refuse writes a fault of a JSON API.
