@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stephost/stephost/test/fault"
 	"github.com/stephost/stephost/test/fault/wire"
 )
 
@@ -116,6 +117,79 @@ func TestFetchOutputsIsInterrupted(t *testing.T) {
 	parts, err := filepath.Glob(filepath.Join(dir, ".stephost-part-*"))
 	require.NoError(t, err)
 	assert.Empty(t, parts)
+}
+
+// Each run's outputs are read by the flavor version that launched it, whatever
+// the operator has become: a version that cannot be started harms its own runs
+// only, and no other stands in for it.
+func TestFetchOutputsWithTheVersionOfTheRun(t *testing.T) {
+	t.Parallel()
+	l, _ := newFaultLab(t, "key", wire.Faults{RemoteOutputs: true})
+	launch := func(version string) (id string) {
+		_, errs, code := l.run(l.step("printf "+version+" > $STEPHOST_OUTPUT_DIR/x").launch("--step-name", "train", "--run-token", version)...)
+		require.Equal(t, 0, code, errs)
+		return l.runs()[0].Run
+	}
+	older := launch("0.1.0")
+	programs, err := fault.BuildVersion(t.Context(), "0.2.0", "key")
+	require.NoError(t, err)
+	plugin, err := programs.Install(t.TempDir(), "key")
+	require.NoError(t, err)
+	l.must("flavor", "register", plugin)
+	l.must("operator", "update", "here", "--flavor-version=0.2.0")
+	newer := launch("0.2.0")
+	require.NotEqual(t, older, newer)
+	fetched := func(id string) string {
+		dir := t.TempDir()
+		l.must("run", "outputs", id, "--get", dir)
+		text, err := os.ReadFile(filepath.Join(dir, "output", "x"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	assert.Equal(t, "0.1.0", fetched(older))
+	assert.Equal(t, "0.2.0", fetched(newer))
+
+	for version, c := range map[string]struct{ broken, whole string }{"0.1.0": {older, newer}, "0.2.0": {newer, older}} {
+		mend := l.damage("fault-key@" + version)
+		_, errs, code := l.run("run", "outputs", c.broken, "--get", t.TempDir())
+		assert.Equal(t, 125, code)
+		assert.Contains(t, errs, "fault-key@"+version)
+		assert.NotEmpty(t, fetched(c.whole))
+		mend()
+	}
+
+	// Nobody's operator is asked: it may be gone, and so may the newer version.
+	l.must("operator", "delete", "here")
+	l.must("flavor", "delete", "fault-key@0.2.0")
+	assert.Equal(t, "0.1.0", fetched(older))
+	_, errs, code := l.run("run", "outputs", newer, "--get", t.TempDir())
+	assert.Equal(t, 125, code)
+	assert.Contains(t, errs, "fault-key@0.2.0")
+}
+
+// damage changes the stored file of a flavor, as a failing disk would, and
+// returns what puts it right.
+func (l *lab) damage(flavor string) (mend func()) {
+	l.t.Helper()
+	var doc struct {
+		Item struct {
+			Implementation struct {
+				Path string `json:"path"`
+			} `json:"implementation"`
+		} `json:"item"`
+	}
+	require.NoError(l.t, json.Unmarshal([]byte(l.must("flavor", "describe", flavor, "--output", "json")), &doc))
+	path := doc.Item.Implementation.Path
+	require.NotEmpty(l.t, path)
+	whole, err := os.ReadFile(path)
+	require.NoError(l.t, err)
+	put := func(data []byte) { // by rename: a file that was just executed may still be busy
+		next := filepath.Join(l.t.TempDir(), "next")
+		require.NoError(l.t, os.WriteFile(next, data, 0o500))
+		require.NoError(l.t, os.Rename(next, path))
+	}
+	put(append([]byte{0}, whole[1:]...))
+	return func() { put(whole) }
 }
 
 // Expired credentials end it at once and say so; nothing is taken for a file.

@@ -35,7 +35,13 @@ type Programs struct {
 // that build at the same time wait for each other. The files must not be
 // changed: copy them with Install.
 func Build(ctx context.Context) (*Programs, error) {
-	dir, err := cacheDir()
+	return BuildVersion(ctx, manifests.Version, manifests.Variants()...)
+}
+
+// BuildVersion builds plugins of another version, which differ in nothing but
+// that.
+func BuildVersion(ctx context.Context, version string, variants ...string) (*Programs, error) {
+	dir, err := cacheDir(version)
 	if err != nil {
 		return nil, err
 	}
@@ -48,21 +54,26 @@ func Build(ctx context.Context) (*Programs, error) {
 	if err := goBuild(ctx, p.Backend, module+"/cmd/fault-backend", ""); err != nil {
 		return nil, err
 	}
-	for _, v := range manifests.Variants() {
-		path := filepath.Join(dir, exe("stephost-flavor-"+manifests.Flavor(v)))
-		if err := goBuild(ctx, path, module+"/flavor", "-X main.variant="+v); err != nil {
+	for _, v := range variants {
+		if p.Plugins[v], err = buildPlugin(ctx, dir, v, version); err != nil {
 			return nil, err
 		}
-		manifest, err := manifests.For(v)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(path+".flavor.hcl", manifest, 0o600); err != nil {
-			return nil, err
-		}
-		p.Plugins[v] = path
 	}
 	return p, nil
+}
+
+// buildPlugin builds the plugin of a variant into dir, with its manifest beside
+// it.
+func buildPlugin(ctx context.Context, dir, variant, version string) (string, error) {
+	path := filepath.Join(dir, exe("stephost-flavor-"+manifests.Flavor(variant)))
+	if err := goBuild(ctx, path, module+"/flavor", "-X main.variant="+variant+" -X main.version="+version); err != nil {
+		return "", err
+	}
+	manifest, err := manifests.ForVersion(variant, version)
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path+".flavor.hcl", manifest, 0o600)
 }
 
 // Install copies the plugin of a variant and its manifest into dir and returns
@@ -115,7 +126,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func cacheDir() (string, error) {
+// cacheDir is the directory of a version's programs.
+func cacheDir(version string) (string, error) {
 	dir := os.Getenv(EnvCache)
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), "stephost-fault-"+strconv.Itoa(os.Getuid()))
@@ -130,7 +142,8 @@ func cacheDir() (string, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return "", fmt.Errorf("%s can be written by others: programs from it are not run", dir)
 	}
-	return dir, nil
+	dir = filepath.Join(dir, version)
+	return dir, os.MkdirAll(dir, 0o700)
 }
 
 func exe(name string) string {

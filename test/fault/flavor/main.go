@@ -11,11 +11,14 @@ import (
 	"github.com/stephost/stephost/test/fault/manifests"
 )
 
-// variant is "key", "search" or "none"; set by the linker.
-var variant = "key"
+// Set by the linker: variant is "key", "search" or "none".
+var (
+	variant = "key"
+	version = manifests.Version
+)
 
 func main() {
-	manifest, err := manifests.For(variant)
+	manifest, err := manifests.ForVersion(variant, version)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

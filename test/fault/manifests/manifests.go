@@ -29,8 +29,14 @@ func Flavor(variant string) string { return "fault-" + variant }
 //go:embed flavor.hcl.tmpl
 var text string
 
+// Version is that of the flavors, unless a test wants a second one.
+const Version = "0.1.0"
+
 // For returns the manifest of a variant, without a header line.
-func For(variant string) ([]byte, error) {
+func For(variant string) ([]byte, error) { return ForVersion(variant, Version) }
+
+// ForVersion returns that of another version, which is the same otherwise.
+func ForVersion(variant, version string) ([]byte, error) {
 	switch variant {
 	case Key, Search, None:
 	default:
@@ -42,7 +48,7 @@ func For(variant string) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	err = t.Execute(&out, map[string]any{
-		"Name": Flavor(variant), "Variant": variant, "Find": variant != None, "Key": variant == Key,
+		"Name": Flavor(variant), "Version": version, "Variant": variant, "Find": variant != None, "Key": variant == Key,
 	})
 	return out.Bytes(), err
 }
