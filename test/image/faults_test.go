@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -25,40 +24,6 @@ import (
 	"github.com/stephost/stephost/host/environment/requirements"
 	"github.com/stephost/stephost/host/problem"
 )
-
-// front is a proxy before the registry that can be told to fail.
-type front struct {
-	*httptest.Server
-	host string
-	mu   sync.Mutex
-	// fault says whether it has answered.
-	fault func(w http.ResponseWriter, r *http.Request) bool
-}
-
-func newFront(t testing.TB, registry string) *front {
-	target, err := url.Parse("http://" + registry)
-	require.NoError(t, err)
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	f := &front{}
-	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.mu.Lock()
-		fault := f.fault
-		f.mu.Unlock()
-		if fault == nil || !fault(w, r) {
-			proxy.ServeHTTP(w, r)
-		}
-	}))
-	f.host = strings.TrimPrefix(f.URL, "http://")
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	t.Cleanup(f.Close)
-	return f
-}
-
-func (f *front) set(fault func(w http.ResponseWriter, r *http.Request) bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fault = fault
-}
 
 // bulky makes the step's source hard to compress, so that there is a middle of
 // its upload, and its requirements few.
@@ -126,15 +91,17 @@ func TestFaults(t *testing.T) {
 				img, err = environment.PrepareImage(t.Context(), w.request)
 			}
 			require.NoError(t, err, "%s", strings.Join(w.said, "\n"))
-			w.whole(img.Pushed, f.host)
+			w.whole(w.r.Registry, img.Pushed, f.host)
+			w.soundCache(w.request.CacheDir)
 		})
 	}
 }
 
-// whole reads every byte of an image, which checks every digest.
-func (w *world) whole(reference, host string) {
+// whole reads every byte of an image of a registry, which checks every digest. The
+// reference names it by another host.
+func (w *world) whole(r *Registry, reference, host string) {
 	w.t.Helper()
-	img, err := w.r.Pull(w.t.Context(), strings.Replace(reference, host, w.r.Host, 1))
+	img, err := r.Pull(w.t.Context(), strings.Replace(reference, host, r.Host, 1))
 	require.NoError(w.t, err)
 	layers, err := img.Layers()
 	require.NoError(w.t, err)
@@ -142,44 +109,6 @@ func (w *world) whole(reference, host string) {
 		_, err := Files(l)
 		require.NoError(w.t, err)
 	}
-}
-
-// TestKilledMidUpload: SIGKILL while a layer is on its way; the next build, with
-// the same cache, is whole.
-func TestKilledMidUpload(t *testing.T) {
-	w := newWorld(t)
-	w.bulky(3)
-	f := newFront(t, w.r.Host)
-	w.request.RegistryPush = f.host + "/killed"
-	reached, release := make(chan struct{}), make(chan struct{})
-	var first sync.Once
-	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
-		if (r.Method == http.MethodPatch || r.Method == http.MethodPut) && strings.Contains(r.URL.Path, "/blobs/") {
-			first.Do(func() {
-				_, _ = r.Body.Read(make([]byte, 64<<10))
-				close(reached)
-				<-release
-			})
-		}
-		return false
-	})
-	dir := t.TempDir()
-	copyExecutable(t, os.Args[0], filepath.Join(dir, "builder"))
-	cmd, stderr := elsewhereCommand(t, dir, w.request, nil)
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-reached:
-	case err := <-ended:
-		require.NoError(t, err, stderr.String())
-		t.Fatal("it ended before it uploaded")
-	}
-	require.NoError(t, cmd.Process.Kill())
-	<-ended
-	close(release)
-	img := w.build()
-	w.whole(img.Pushed, f.host)
 }
 
 // TestDiskFull: the cache is on a file system that is too small.
@@ -206,7 +135,8 @@ func TestDiskFull(t *testing.T) {
 	// With space, the same cache serves.
 	require.NoError(t, syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=500m"))
 	w.write("requirements.txt", "idna\n")
-	w.whole(w.build().Pushed, w.r.Host)
+	w.whole(w.r.Registry, w.build().Pushed, w.r.Host)
+	w.soundCache(w.request.CacheDir)
 }
 
 func isFull(t *testing.T, err error) {
@@ -220,7 +150,7 @@ func isFull(t *testing.T, err error) {
 // TestNoSecretIsInTheImage: what the build was told in confidence is searched for
 // in every blob that the registry has, and in all that anybody printed.
 func TestNoSecretIsInTheImage(t *testing.T) {
-	w := newWorld(t)
+	w := newOwnWorld(t)
 	w.bulky(0)
 	secrets := []string{"index-pass-7f3a9c", "netrc-pass-91bd22", "variable-5e0c71d4", "registry-pass-c2d8"}
 	// A package index that wants credentials, before a directory of wheels.
@@ -270,7 +200,7 @@ func TestNoSecretIsInTheImage(t *testing.T) {
 		assert.NotContains(t, w.r.Log(), s)
 	}
 	blobs := 0
-	require.NoError(t, filepath.Walk(filepath.Join(w.dir, "registry", "data"), func(name string, fi os.FileInfo, err error) error {
+	require.NoError(t, filepath.Walk(filepath.Join(w.r.dir, "data"), func(name string, fi os.FileInfo, err error) error {
 		if err != nil || !fi.Mode().IsRegular() || filepath.Base(name) != "data" {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,8 +26,8 @@ func TestMain(m *testing.M) {
 		os.Exit(buildForTest())
 	}
 	code := m.Run()
-	if s := sharedShim; s != "" {
-		os.RemoveAll(s)
+	for _, clean := range slices.Backward(shared) {
+		clean()
 	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
@@ -50,24 +51,74 @@ func need(t testing.TB, tools ...string) {
 	t.Skipf("NOT TESTED: %v", err)
 }
 
-var (
-	sharedShim string
-	shimOnce   = sync.OnceValues(func() (string, error) {
-		dir, err := os.MkdirTemp("", "stephost-test-shim-")
-		if err != nil {
-			return "", err
-		}
-		sharedShim = dir
-		return dir, BuildShim(dir)
-	})
-)
+// shared ends what the tests of this process share.
+var shared []func()
+
+func sharedDir(name string) (string, error) {
+	dir, err := os.MkdirTemp("", "stephost-test-"+name+"-")
+	if err == nil {
+		shared = append(shared, func() { os.RemoveAll(dir) })
+	}
+	return dir, err
+}
+
+// shimOnce builds the shim.
+var shimOnce = sync.OnceValues(func() (string, error) {
+	dir, err := sharedDir("shim")
+	if err != nil {
+		return "", err
+	}
+	return dir, BuildShim(dir)
+})
+
+// baseOnce makes the base image.
+var baseOnce = sync.OnceValues(func() (*Base, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	if err := os.MkdirAll(CacheDir(), 0o755); err != nil {
+		return nil, err
+	}
+	return MakeBase(ctx, CacheDir())
+})
+
+// place is a registry with the base in it.
+type place struct {
+	*Registry
+	dir, base string // base is its name there
+}
+
+func startPlace(dir string) (*place, error) {
+	base, err := baseOnce()
+	if err != nil {
+		return nil, err
+	}
+	r, err := StartRegistry(dir)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := r.Push(context.Background(), "base/python:debian", base)
+	return &place{r, dir, ref}, err
+}
+
+// placeOnce starts the registry of all tests that do not look into its disk: each
+// has a repository of its own there.
+var placeOnce = sync.OnceValues(func() (*place, error) {
+	dir, err := sharedDir("registry")
+	if err != nil {
+		return nil, err
+	}
+	p, err := startPlace(dir)
+	if p != nil {
+		shared = append(shared, p.Stop)
+	}
+	return p, err
+})
 
 // world is a registry with the base in it, and a step's project.
 type world struct {
 	t       testing.TB
 	dir     string
-	r       *Registry
-	base    *Base
+	r       *place
 	request environment.ImageRequest
 	said    []string
 }
@@ -92,30 +143,34 @@ print("tabulate", out.split())
 sys.exit(7)
 `
 
+// newWorld is a world in the registry that all tests share.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	need(t)
-	w := &world{t: t, dir: t.TempDir()}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	require.NoError(t, os.MkdirAll(CacheDir(), 0o755))
-	var err error
-	w.base, err = MakeBase(ctx, CacheDir())
+	p, err := placeOnce()
 	require.NoError(t, err)
-	data := filepath.Join(w.dir, "registry")
-	require.NoError(t, os.Mkdir(data, 0o755))
-	w.r, err = StartRegistry(data)
+	return worldIn(t, p)
+}
+
+// newOwnWorld is a world with a registry of its own.
+func newOwnWorld(t testing.TB) *world {
+	t.Helper()
+	need(t)
+	p, err := startPlace(t.TempDir())
 	require.NoError(t, err)
-	t.Cleanup(w.r.Stop)
-	ref, err := w.r.Push(ctx, "base/python:debian", w.base)
-	require.NoError(t, err)
+	t.Cleanup(p.Stop)
+	return worldIn(t, p)
+}
+
+func worldIn(t testing.TB, p *place) *world {
 	shims, err := shimOnce()
 	require.NoError(t, err)
+	w := &world{t: t, dir: t.TempDir(), r: p}
 	app := filepath.Join(w.dir, "app")
 	w.write("train.py", trainText)
 	w.write("helper/words.py", "word = 'one'\n")
 	w.write("requirements.txt", requirementsText)
-	w.request = environment.ImageRequest{BaseImage: ref, RegistryPush: w.r.Host + "/ml/steps", Platform: "linux/" + runtime.GOARCH,
+	w.request = environment.ImageRequest{BaseImage: p.base, RegistryPush: p.Host + "/" + strings.ToLower(t.Name()), Platform: "linux/" + runtime.GOARCH,
 		CacheDir: filepath.Join(w.dir, "cache"), Dir: app, Sources: []environment.Source{{Path: app}}, RequirementsFile: "requirements.txt",
 		ShimDir: shims, Environ: os.Environ(), Progress: func(line string) { w.said = append(w.said, line) }}
 	return w

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,15 @@ import (
 // alone on a machine, many times that beside other tests.
 const startLimit = 30 * time.Second
 
+// RegistryOptions are what registries differ in.
+type RegistryOptions struct {
+	// Program serves it; empty means Debian's docker-registry.
+	Program string
+	// Htpasswd are the lines of the file that says who may do anything at all; empty
+	// means that everybody may.
+	Htpasswd string
+}
+
 // Registry is Debian's docker-registry, as a process of its own.
 type Registry struct {
 	// Host is where it listens.
@@ -36,8 +46,11 @@ type Registry struct {
 	blobs map[string]int64 // by digest, since Forget
 }
 
-// StartRegistry starts one that keeps its data in dir.
-func StartRegistry(dir string) (*Registry, error) {
+// StartRegistry starts Debian's, which keeps its data in dir.
+func StartRegistry(dir string) (*Registry, error) { return StartRegistryWith(dir, RegistryOptions{}) }
+
+// StartRegistryWith starts one that keeps its data in dir.
+func StartRegistryWith(dir string, o RegistryOptions) (*Registry, error) {
 	r := &Registry{blobs: map[string]int64{}, log: filepath.Join(dir, "registry.log")}
 	r.hook = httptest.NewServer(http.HandlerFunc(r.notified))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,6 +69,13 @@ notifications:
   endpoints:
     - {name: test, url: %q, timeout: 5s, threshold: 10, backoff: 100ms}
 `, filepath.Join(dir, "data"), r.Host, r.hook.URL)
+	if o.Htpasswd != "" {
+		passwords := filepath.Join(dir, "htpasswd")
+		if err := os.WriteFile(passwords, []byte(o.Htpasswd), 0o600); err != nil {
+			return nil, err
+		}
+		config += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %q}\n", passwords)
+	}
 	file := filepath.Join(dir, "config.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
@@ -65,7 +85,8 @@ notifications:
 		return nil, err
 	}
 	defer out.Close()
-	r.cmd = exec.Command("docker-registry", "serve", file)
+	r.cmd = exec.Command(cmp.Or(o.Program, "docker-registry"), "serve", file)
+	r.cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none") // version 3 looks for somebody to tell
 	r.cmd.Stdout, r.cmd.Stderr = out, out
 	if err := r.cmd.Start(); err != nil {
 		r.hook.Close()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +36,16 @@ func dockerLogin(t *testing.T, host, user, password string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths":{"`+host+`":{"auth":"`+auth+`"}}}`), 0o600))
 }
 
+// helper is a credential helper of a registry, as Docker's config names them.
+func helper(t *testing.T, host, script string) {
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	dir := filepath.Join(os.Getenv("HOME"), ".docker")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"credHelpers":{"`+host+`":"test"}}`), 0o600))
+}
+
 func TestCredentials(t *testing.T) {
 	const user, password = "ann", "s3cr3t-of-the-registry"
 	for name, give := range map[string]func(t *testing.T, w *world){
@@ -54,14 +65,18 @@ func TestCredentials(t *testing.T) {
 				return &Credentials{Username: user, Password: password}, nil
 			}
 		},
+		"Podman's file": func(t *testing.T, w *world) {
+			file := filepath.Join(t.TempDir(), "auth.json")
+			auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+			require.NoError(t, os.WriteFile(file, []byte(`{"auths":{"`+w.s.host+`":{"auth":"`+auth+`"}}}`), 0o600))
+			t.Setenv("REGISTRY_AUTH_FILE", file)
+		},
+		"variables, where the helper fails": func(t *testing.T, w *world) {
+			helper(t, w.s.host, "echo the keyring is locked; exit 1")
+			w.request.Environ = []string{usernameEnv + "=" + user, passwordEnv + "=" + password}
+		},
 		"a helper": func(t *testing.T, w *world) {
-			bin := t.TempDir()
-			script := "#!/bin/sh\necho '{\"Username\":\"" + user + "\",\"Secret\":\"" + password + "\"}'\n"
-			require.NoError(t, os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(script), 0o755))
-			t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-			dir := filepath.Join(os.Getenv("HOME"), ".docker")
-			require.NoError(t, os.MkdirAll(dir, 0o700))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"credHelpers":{"`+w.s.host+`":"test"}}`), 0o600))
+			helper(t, w.s.host, `echo '{"Username":"`+user+`","Secret":"`+password+`"}'`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +105,29 @@ func TestCredentials(t *testing.T) {
 		assert.NotContains(t, p.Error()+p.Detail+p.Next, "password-")
 		assert.NotContains(t, p.Error()+p.Detail, "wrong-password")
 	})
+	t.Run("a helper that fails is named", func(t *testing.T) {
+		w := newWorld(t)
+		w.guard(user, password, any1)
+		helper(t, w.s.host, "echo the keyring is locked; exit 1")
+		_, err := w.build()
+		var p *problem.Error
+		require.ErrorAs(t, err, &p)
+		assert.Contains(t, p.Detail, "the Docker config: ")
+		assert.Contains(t, p.Detail, "the keyring is locked")
+	})
+	t.Run("a token", func(t *testing.T) {
+		w := newWorld(t)
+		w.s.faults(func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("Authorization") == "Bearer "+password {
+				return false
+			}
+			answer(401, "WWW-Authenticate", `Bearer realm="http://`+r.Host+`/exchange",service="s"`)(rw, r)
+			return true
+		})
+		w.request.Environ = []string{tokenEnv + "=" + password}
+		w.mustBuild()
+		assert.NotContains(t, w.output(), password)
+	})
 	t.Run("pull is open, push is not", func(t *testing.T) {
 		w := newWorld(t)
 		w.guard(user, password, func(r *http.Request) bool { return r.Method != "GET" && r.Method != "HEAD" })
@@ -117,6 +155,28 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 	})
 	w.mustBuild()
 	assert.Zero(t, leaked)
+}
+
+// TestCredentialsOfAnotherRegistry: where the base's registry is the one that wants them,
+// they are for that one alone.
+func TestCredentialsOfAnotherRegistry(t *testing.T) {
+	w := newWorld(t)
+	w.guard("ann", "secret", any1)
+	target := newServer(t)
+	var leaked atomic.Int64
+	target.faults(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Authorization") != "" {
+			leaked.Add(1)
+		}
+		return false
+	})
+	w.request.Push = target.host + "/ml"
+	w.request.Environ = []string{usernameEnv + "=ann", passwordEnv + "=secret"}
+	_, err := w.build()
+	assert.ErrorContains(t, err, "does not let you pull from base/py")
+	w.request.Environ = append(w.request.Environ, hostEnv+"="+w.s.host)
+	w.mustBuild()
+	assert.Zero(t, leaked.Load())
 }
 
 func TestARepositoryThatThePluginMakes(t *testing.T) {

@@ -91,6 +91,9 @@ func TestFaultsStay(t *testing.T) {
 			[]string{"does not let you pull from base/py", "no credentials: 401"}, "docker login"},
 		{"401 when pushing", times(1<<30, push, answer(401)), problem.Auth, []string{"does not let you push to ml", "no credentials: 401"}, "docker login"},
 		{"403 when pushing", times(1<<30, push, answer(403)), problem.Auth, []string{"does not let you push to ml", "no credentials: 403"}, "docker login"},
+		{"429 when pushing", times(1<<30, push, answer(429, "Retry-After", "0")), problem.System, []string{"cannot push to ml in registry", "429 Too Many Requests"}, "try again later, or log in"},
+		{"500 when pushing", times(1<<30, push, answer(500)), problem.System, []string{"cannot push to ml in registry", "500 Internal Server Error"}, "what was sent already is not sent again"},
+		{"dropped for ever", times(1<<30, push, drop(0)), problem.System, []string{"cannot push to ml in registry", "Credentials: no credentials"}, "can be reached from this machine"},
 		{"400", times(1<<30, push, answer(400)), problem.Config, []string{"cannot push to ml in registry", "Credentials: no credentials", "400 Bad Request, FAULT by the test"}, "correct the name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -136,6 +139,7 @@ type resumable struct {
 	parts  map[string][]byte
 	drops  int
 	after  int      // bytes that arrive of a request that is dropped
+	deaf   int      // questions that break off
 	refuse int      // what a chunk is answered with; 0 = it is taken
 	second bool     // only the second chunk is refused
 	from   []string // Content-Range of all chunks
@@ -150,6 +154,9 @@ func (s *resumable) handle(w http.ResponseWriter, r *http.Request) bool {
 	have := s.parts[r.URL.Path]
 	cr := r.Header.Get("Content-Range")
 	switch {
+	case r.Method == http.MethodGet && s.deaf > 0:
+		s.deaf--
+		panic(http.ErrAbortHandler)
 	case r.Method == http.MethodGet:
 		w.Header().Set("Range", "0-"+strconv.Itoa(max(len(have)-1, 0)))
 		w.Header().Set("Location", r.URL.Path)
@@ -196,25 +203,27 @@ func noise(n int) string {
 
 func TestAnUploadGoesOnWhereItBroke(t *testing.T) {
 	for name, tc := range map[string]struct {
-		chunk, after, drops int
+		chunk, after, drops, deaf int
 	}{
-		"a blob that fits into one request":   {0, 40 << 10, 2},
-		"chunks, in the middle of one":        {64 << 10, 40 << 10, 3},
-		"chunks, before anything has arrived": {64 << 10, 0, 3},
+		"a blob that fits into one request":    {0, 40 << 10, 2, 0},
+		"chunks, in the middle of one":         {64 << 10, 40 << 10, 3, 0},
+		"chunks, before anything has arrived":  {64 << 10, 0, 3, 0},
+		"more often than a request is tried":   {64 << 10, 40 << 10, retryTries + 2, 0},
+		"and the question breaks off, as well": {64 << 10, 40 << 10, 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.request.chunk = int64(tc.chunk)
 			w.file("big.bin", noise(400<<10))
-			s := &resumable{inner: w.s.inner, parts: map[string][]byte{}, drops: tc.drops, after: tc.after}
+			s := &resumable{inner: w.s.inner, parts: map[string][]byte{}, drops: tc.drops, after: tc.after, deaf: tc.deaf}
 			w.s.faults(s.handle)
 			res := w.mustBuild()
 			w.s.faults(nil)
 			require.NoError(t, validate.Image(w.s.pull(t, res.Reference)))
-			assert.Zero(t, s.drops)
+			assert.Zero(t, s.drops+s.deaf)
 			require.NotEmpty(t, s.from, "the rest was sent, not all of it again")
 			assert.False(t, strings.HasPrefix(s.from[len(s.from)-1], "0-"), s.from)
-			if tc.chunk > 0 {
+			if tc.chunk > 0 && tc.drops < retryTries {
 				assert.GreaterOrEqual(t, len(s.from), 5, "fixed chunks")
 			}
 		})
@@ -254,6 +263,16 @@ func TestADownloadGoesOnWhereItBroke(t *testing.T) {
 	var ranges []string
 	var mu sync.Mutex
 	cut := map[string]int{} // each blob breaks twice
+	told := false
+	target.faults(func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPost && !told {
+			told = true
+			assert.Contains(t, w.output(), "of base layers travel from ", "said before the first byte is sent")
+		}
+		return false
+	})
 	w.s.faults(func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/sha256:") {
 			return false
@@ -276,7 +295,9 @@ func TestADownloadGoesOnWhereItBroke(t *testing.T) {
 	})
 	res := w.mustBuild()
 	w.s.faults(nil)
+	target.faults(nil)
 	require.NoError(t, validate.Image(target.pull(t, res.Reference)))
+	assert.True(t, told)
 	assert.NotEmpty(t, ranges)
 	assert.Contains(t, w.output(), "of base layers travel from "+w.s.host+" to "+target.host+", once")
 	assert.Contains(t, states(res), "base:uploaded")

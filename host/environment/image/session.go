@@ -234,11 +234,24 @@ func drain(resp *http.Response) {
 
 // retry repeats fn while it fails in a way that passes.
 func (c *connector) retry(ctx context.Context, fn func() error) error {
+	return c.retryOn(ctx, fn, func() bool { return false })
+}
+
+// retryOn is retry for what comes nearer to its end although it fails: after a step
+// further the tries are counted anew.
+func (c *connector) retryOn(ctx context.Context, fn func() error, further func() bool) error {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = c.first, retryMost
 	for try := 1; ; try++ {
 		err := fn()
-		if err == nil || try == retryTries || ctx.Err() != nil || !passes(err) {
+		if err == nil || ctx.Err() != nil || !passes(err) {
+			return err
+		}
+		if further() {
+			try = 0
+			b.Reset()
+		}
+		if try == retryTries {
 			return err
 		}
 		if err := pause(ctx, max(b.NextBackOff(), c.takeRetryAfter())); err != nil {

@@ -93,18 +93,20 @@ type transfer struct {
 
 	place string // "" = not begun
 	at    int64  // what has arrived
+	far   int64  // the most that had ever arrived when something failed
 	chunk int64
 	lost  int // how often the registry did not know where it stands
 }
 
 // upload sends a blob. A connection that breaks off is taken up where the registry
-// says that it stands, where it can say so; else the blob is begun again.
+// says that it stands, where it can say so; else the blob is begun again. How often it
+// breaks is no reason to give up, as long as each time more has arrived.
 func (s *session) upload(ctx context.Context, digest string, size int64, from *name.Repository, open blobSource, moved func(int)) (mounted bool, err error) {
 	t := &transfer{s: s, digest: digest, size: size, open: open, moved: moved}
-	err = s.c.retry(ctx, func() error {
+	err = s.c.retryOn(ctx, func() error {
 		if t.place != "" {
-			if t.at, t.place = s.standing(ctx, t.place); t.at > size {
-				t.place = ""
+			if err := t.resume(ctx); err != nil {
+				return err
 			}
 		}
 		if t.place == "" {
@@ -120,8 +122,17 @@ func (s *session) upload(ctx context.Context, digest string, size int64, from *n
 			t.place, t.chunk = place, max(cmp.Or(s.c.r.chunk, chunkSize), least)
 		}
 		return t.send(ctx)
-	})
+	}, t.further)
 	return mounted, err
+}
+
+// further says whether more has arrived than at any failure before.
+func (t *transfer) further() bool {
+	if t.at <= t.far {
+		return false
+	}
+	t.far = t.at
+	return true
 }
 
 // send sends what is missing and ends the upload. What fits into one chunk goes
@@ -139,26 +150,35 @@ func (t *transfer) send(ctx context.Context) error {
 	return t.commit(ctx)
 }
 
-// standing asks how much of an upload has arrived; a place that answers nothing is
-// given up.
-func (s *session) standing(ctx context.Context, place string) (int64, string) {
-	req, err := s.request(ctx, http.MethodGet, place, nil)
+// resume asks how much of the upload has arrived. A place that answers nothing is given
+// up, and so is the upload: CNCF's registry before version 3 forgets one that broke off
+// within a request (https://github.com/distribution/distribution/pull/3755). Who does not
+// answer at all, for the line is still down, is asked again.
+func (t *transfer) resume(ctx context.Context) error {
+	place := t.place
+	t.place = ""
+	req, err := t.s.request(ctx, http.MethodGet, place, nil)
 	if err != nil {
-		return 0, ""
+		return err
 	}
-	resp, err := s.do(req, http.StatusNoContent)
+	resp, err := t.s.do(req, http.StatusNoContent)
 	if err != nil {
-		return 0, ""
+		if code := statusOf(err); passes(err) && (code == 0 || code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable) {
+			t.place = place
+			return err
+		}
+		return nil
 	}
 	defer drain(resp)
 	n, ok := arrived(resp)
-	if !ok {
-		return 0, ""
+	if !ok || n > t.size {
+		return nil
 	}
+	t.at, t.place = n, place
 	if next, err := location(resp, req); err == nil {
-		place = next
+		t.place = next
 	}
-	return n, place
+	return nil
 }
 
 // arrived is how much of an upload a registry says that it has.
@@ -186,12 +206,15 @@ func (t *transfer) patch(ctx context.Context, n int64) error {
 	code := statusOf(err)
 	switch {
 	case code == http.StatusRequestedRangeNotSatisfiable && t.at > 0, code == http.StatusNotFound:
-		// The upload is gone or stands elsewhere: begin it again. Some take no second
-		// chunk, and say it like this.
+		// The upload is gone or stands elsewhere: what of a broken request was still on
+		// its way may have come in after the registry was asked. Ask it again, once. Some
+		// take no second chunk, and say it like this.
 		if t.lost++; part && t.lost > 1 {
 			t.s.c.setWhole(t.s.repo.RegistryStr())
 		}
-		t.place = ""
+		if code == http.StatusNotFound || t.lost > 1 {
+			t.place = ""
+		}
 		return fmt.Errorf("the registry lost the upload (%d): %w", code, io.ErrUnexpectedEOF)
 	case part && refusesChunks(code):
 		t.s.c.setWhole(t.s.repo.RegistryStr())
