@@ -21,11 +21,12 @@ type Config struct {
 	RestToken  pluginsdk.Secret `stephost:"rest_token"`
 	SharedDir  string           `stephost:"shared_dir"`
 	// The rest is for masters on Kubernetes.
-	Namespace   string `stephost:"namespace"`
-	Context     string `stephost:"context"`
-	Kubeconfig  string `stephost:"kubeconfig"`
-	InCluster   bool   `stephost:"in_cluster"`
-	GPUResource string `stephost:"gpu_resource"`
+	Namespace      string `stephost:"namespace"`
+	Context        string `stephost:"context"`
+	Kubeconfig     string `stephost:"kubeconfig"`
+	InCluster      bool   `stephost:"in_cluster"`
+	ServiceAccount string `stephost:"service_account"`
+	GPUResource    string `stephost:"gpu_resource"`
 }
 
 // Settings are the step's settings.
@@ -54,7 +55,6 @@ type Settings struct {
 	// The rest is for masters on Kubernetes; what is JSON has the shape of a
 	// Kubernetes type.
 	DriverCores      float64           `stephost:"driver_cores"`
-	ServiceAccount   string            `stephost:"service_account"`
 	NodeSelector     map[string]string `stephost:"node_selector"`
 	Tolerations      json.RawMessage   `stephost:"tolerations"`
 	PodLabels        map[string]string `stephost:"pod_labels"`

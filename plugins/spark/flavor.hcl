@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 29515 sha256:c4868bdb7d337e720ade7b5d4f466a3c252e9eed7729a42fb459a11bea497d36
+#!stephost flavor manifest v1 29514 sha256:0f47e6a3c122c42c18ae44b8e16cf51bb5b48a270eb0a1bf62a78eac4dc75b1b
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -180,6 +180,14 @@ flavor "spark" {
     aliases      = ["incluster"]
     applies_when = can(regex("^k8s://", config.master))
     description  = "Use the service account of the pod that stephost runs in, and no kubeconfig."
+  }
+
+  config "service_account" {
+    type         = string
+    default      = null
+    aliases      = ["service_account_name"]
+    applies_when = can(regex("^k8s://", config.master))
+    description  = "Service account of the driver and its executors. The driver needs its permissions to make executors (Permissions, below), and only it gets a token. Default: default."
   }
 
   config "gpu_resource" {
@@ -390,14 +398,6 @@ flavor "spark" {
       condition     = value == null || try(value >= 0.001, false)
       error_message = "must be more than 0"
     }
-  }
-
-  setting "service_account" {
-    type         = string
-    default      = null
-    aliases      = ["service_account_name"]
-    applies_when = can(regex("^k8s://", config.master))
-    description  = "Service account of the driver and its executors. The driver needs its permissions to make executors (Permissions, below), and only it gets a token. Default: default."
   }
 
   setting "node_selector" {

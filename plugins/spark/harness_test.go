@@ -61,6 +61,7 @@ func newHarness(t testing.TB) *harness {
 		g.Stop()
 		server.Close()
 		f.seen.http.CloseIdleConnections()
+		f.kube.Close()
 	})
 	h.client = operatorv1.NewStepOperatorClient(conn)
 	h.about, err = h.client.GetMetadata(h.ctx(), &operatorv1.GetMetadataRequest{})

@@ -40,9 +40,9 @@ func (c Config) job() job.Config {
 
 // jobs are the settings for Jobs. What is not said here is as the flavor
 // `kubernetes` has it by default.
-func (set Settings) jobs() job.Settings {
+func (set Settings) jobs(c Config) job.Settings {
 	return job.Settings{
-		ServiceAccount: set.ServiceAccount, AutomountToken: true,
+		ServiceAccount: c.ServiceAccount, AutomountToken: true,
 		NodeSelector: set.NodeSelector, Tolerations: set.Tolerations, PodLabels: set.PodLabels, PodAnnotations: set.PodAnnotations,
 		Volumes: set.Volumes, VolumeMounts: set.VolumeMounts,
 		ImagePullSecrets: set.ImagePullSecrets, ImagePullPolicy: set.ImagePullPolicy,

@@ -74,7 +74,7 @@ func driverRequest(c Config, of job.Config, s *pluginsdk.Step) (job.Request, err
 		text, _ := json.Marshal(shown(b.app.argv))
 		b.note("the command, which is encoded in the last argument: %s", text)
 	}
-	return job.Request{Config: of, Settings: set.jobs(), Step: &driver, Notes: b.notes,
+	return job.Request{Config: of, Settings: set.jobs(c), Step: &driver, Notes: b.notes,
 		Shape: func(j *batchv1.Job) error { return shape(c, set, s, j) }}, nil
 }
 

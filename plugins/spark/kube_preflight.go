@@ -15,30 +15,29 @@ import (
 // kubePreflight asks the cluster what a launch would find out: what any Job needs,
 // and what the driver's service account may do.
 func (f *spark) kubePreflight(ctx context.Context, c Config, s *pluginsdk.Step) error {
-	found := f.kube.PreflightOf(ctx, c.job(), s, c.make())
-	account := ""
-	if s != nil {
-		var set Settings
-		if err := s.DecodeSettings(&set); err != nil {
-			return err
-		}
-		account = set.ServiceAccount
-	}
+	found := f.kube.PreflightOf(ctx, c.job(), s, func(of job.Config, s *pluginsdk.Step) (job.Request, error) {
+		r, err := driverRequest(c, of, s)
+		r.Settings.ServiceAccount = "" // it is looked at below
+		return r, err
+	})
 	cluster, err := f.kube.Namespace(ctx, c.job())
 	if err != nil {
 		return errors.Join(found, err)
 	}
-	return errors.Join(found, mayRun(ctx, cluster, cmp.Or(account, "default")))
+	return errors.Join(found, mayRun(ctx, cluster, cmp.Or(c.ServiceAccount, "default")))
 }
 
 // mayRun tells whether a service account may make executors.
 func mayRun(ctx context.Context, cluster *job.Cluster, account string) error {
+	if _, err := cluster.ServiceAccount(ctx, account); apierrors.IsNotFound(err) {
+		return pluginsdk.Config("config.service_account", "there is no service account %s in the namespace %s", account, cluster.Namespace)
+	}
 	var missing []string
 	for _, verb := range []string{"create", "get", "list", "watch", "delete"} {
 		may, err := cluster.AccountMay(ctx, account, verb, "", "pods")
 		switch {
 		case apierrors.IsForbidden(err):
-			return pluginsdk.Warn("settings.service_account", "whether the service account %s may make executors cannot be told: these credentials may not create localsubjectaccessreviews", account)
+			return pluginsdk.Warn("config.service_account", "whether the service account %s may make executors cannot be told: these credentials may not create localsubjectaccessreviews", account)
 		case err != nil:
 			return job.Ask(err)
 		case !may:
@@ -48,7 +47,7 @@ func mayRun(ctx context.Context, cluster *job.Cluster, account string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return pluginsdk.Config("settings.service_account",
+	return pluginsdk.Config("config.service_account",
 		"the service account %s of the namespace %s may not %s pods, so its driver could not make executors: give it the Role that stands on the flavor's page, or name another one",
 		account, cluster.Namespace, strings.Join(missing, ", "))
 }

@@ -43,7 +43,7 @@ func everythingThere() map[string]any {
 	all := everything()
 	for name, value := range map[string]any{
 		"queue": nil, "ship_environment": nil, // refused there
-		"driver_cores": 1.5, "service_account": "spark", "node_selector": map[string]string{"pool": "ml"},
+		"driver_cores": 1.5, "node_selector": map[string]string{"pool": "ml"},
 		"tolerations": []any{map[string]any{"key": "gpu", "operator": "Exists", "effect": "NoSchedule", "toleration_seconds": nil, "value": nil}},
 		"pod_labels":  map[string]string{"team": "words"}, "pod_annotations": map[string]string{"note": "yes"},
 		"volumes":            []any{map[string]any{"name": "data", "persistent_volume_claim": map[string]any{"claim_name": "words", "read_only": true}}},
@@ -66,7 +66,7 @@ func TestEveryFieldOnKubernetes(t *testing.T) {
 		settings     map[string]any
 		argv         []string
 	}{
-		{"jar", "every_field_kubernetes.yaml", map[string]any{"master": "k8s://https://api.example:6443", "spark_home": "/opt/own/spark", "java_home": "/opt/own/java"}, everythingThere(), []string{"app.jar", "a b", "", "$(HOME)"}},
+		{"jar", "every_field_kubernetes.yaml", map[string]any{"master": "k8s://https://api.example:6443", "spark_home": "/opt/own/spark", "java_home": "/opt/own/java", "service_account": "spark"}, everythingThere(), []string{"app.jar", "a b", "", "$(HOME)"}},
 		{"least", "least_kubernetes.yaml", map[string]any{"spark_home": nil, "java_home": nil}, nil, []string{"python", "train.py", "n\nl"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

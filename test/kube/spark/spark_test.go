@@ -56,7 +56,7 @@ func doctor(w *world, _ string) {
 
 // forbidden: a driver that may not make executors says so, and fails at once.
 func forbidden(w *world, source string) {
-	e := w.start(source, "--set", "service_account=default", "--", "python", "job.py", "fail").wait()
+	e := w.start(source, "--operator", "lesser", "--", "python", "job.py", "fail").wait()
 	assert.Equal(w.t, "config", e.Class, e.stderr)
 	assert.Equal(w.t, "DriverCannotStart", e.Reason)
 	assert.Contains(w.t, e.Message, "service account may not create, get, list, watch, delete pods in the namespace "+w.namespace)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -151,7 +152,11 @@ type launch struct {
 func (w *world) start(source string, args ...string) *launch {
 	w.t.Helper()
 	p := &launch{w: w, result: filepath.Join(w.t.TempDir(), "result.json")}
-	p.cmd = w.command(append(append([]string{"launch", "--operator", "op", "--result-file", p.result, "--source", source}, requirements()...), args...)...)
+	operator := []string{"--operator", "op"}
+	if args[0] == "--operator" {
+		operator, args = args[:2], args[2:]
+	}
+	p.cmd = w.command(slices.Concat([]string{"launch", "--result-file", p.result, "--source", source}, operator, requirements(), args)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	require.NoError(w.t, p.cmd.Start())
 	timer := time.AfterFunc(hang, func() { _ = p.cmd.Process.Kill() })
