@@ -70,10 +70,10 @@ demo: build
 # DRIVERS only start programs, which are built as they are shipped, and look at
 # what those do: the race detector would see nothing there but the drivers, and
 # makes them compress and compare many times slower. Everything else runs with it.
-DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/e2e|test/python|test/torture|plugins/[a-z]+/(e2e|internal/torture))$$
+DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/(e2e|spark)|test/python|test/torture|plugins/[a-z]+/(e2e|internal/torture))$$
 
 # SLOW take minutes each and begin first, so that none is left alone at the end.
-SLOW := /(pluginsdk/plugintest|plugins/(kubernetes/job|sagemaker|vertex)|test/python|test/kube/e2e|internal/scaffold|test/image|plugins/(azureml|spark|vertex)/(e2e|internal/torture))$$
+SLOW := /(pluginsdk/plugintest|plugins/(kubernetes/job|sagemaker|vertex)|test/python|test/kube/(e2e|spark)|internal/scaffold|test/image|plugins/(azureml|spark|vertex)/(e2e|internal/torture))$$
 
 test: build
 	@set -e; all=$$($(GO) list $(addsuffix /...,$(MODULES))); \

@@ -5,7 +5,15 @@
 // belongs to a runner (package pluginsdk/detached) and so outlives plugin and
 // host. In cluster mode the driver runs on a worker of a standalone cluster, and the
 // master's REST API starts it, tells how it is, and kills it (package
-// internal/standalone).
+// internal/standalone). On Kubernetes the driver is a Job, as the flavor `kubernetes`
+// makes one (package plugins/kubernetes/job): spark-submit runs in its pod, in client
+// mode, and makes executors from a template of a pod (kube*.go; the scripts beside
+// them run in the pods).
+//
+// Why not `spark-submit --deploy-mode cluster` on the launching machine: it needs a
+// Java and a Spark there, its process would have to be kept alive and recovered until
+// there is a driver's pod, and the pod has no name before. A Job is made with one call
+// under the attempt's key, and what is promised of Jobs holds for the driver.
 //
 // Invariants:
 //
@@ -19,5 +27,9 @@
 //     that request is never sent again. Lost answers leave the run unknown.
 //   - A driver is started once: no supervision, one attempt on YARN.
 //   - Cancelled means that driver and executors are gone, as the standalone master
-//     and its workers tell it.
+//     and its workers, or the API server, tell it.
+//   - On Kubernetes executors get neither the step's variables nor its secrets nor a
+//     token, and go with the driver's pod, which owns them.
+//   - The binary has 29.7 MB (linux/amd64, stripped): 13 without what asks the API
+//     server.
 package main

@@ -84,7 +84,7 @@ func recovered(w *world, source string) {
 	w.env = append(w.env, "SECRET=s3cr3t-v4lue")
 	args := append([]string{"--run-token", "t", "--nodes", "2", "--cpu", "1", "--env", "PLAIN=p q", "--secret", "TOKEN=env:SECRET", "--pipeline", "words", "--step-name", "count",
 		"--set", `jars=["lib.jar"]`, "--set", `py_files=["extra.py"]`, "--set", `files=["conf.json"]`, "--set", `archives=["data.zip#data"]`,
-		"--set", "event_log_dir=file:///share/events", "--set", "log_level=INFO", "--set", "driver_cores=0.1",
+		"--set", "event_log_dir=file:///share/events", "--set", "log_level=INFO", "--set", "driver_cores=1",
 		"--set", `submit_kwargs={"spark.custom"="a b=c"}`,
 		"--set", `pod_labels={team="words"}`, "--set", `pod_annotations={note="yes"}`, "--set", `node_selector={"kubernetes.io/hostname"="node1"}`,
 		"--set", `tolerations=[{key="gpu",operator="Exists",effect="NoSchedule"}]`, "--set", "termination_grace_period_seconds=20",
@@ -157,7 +157,7 @@ func (w *world) fields() {
 		require.Len(w.t, p.Metadata.OwnerReferences, 1)
 		if p.Metadata.Labels["stephost.dev/executor-of"] == "" {
 			assert.True(w.t, p.Spec.AutomountServiceAccountToken)
-			assert.Equal(w.t, map[string]string{"cpu": "100m", "memory": "896Mi"}, resources.Limits)
+			assert.Equal(w.t, map[string]string{"cpu": "1", "memory": "896Mi"}, resources.Limits)
 			continue
 		}
 		executors++
