@@ -140,25 +140,19 @@ func driverUI(v job.View) int {
 	return port
 }
 
-// cleanDriver removes what an ended driver left: executors first, then what the Job
-// of any step leaves.
+// cleanDriver removes what an ended driver left: what the Job of any step leaves, which
+// is refused while it runs, and executors that it did not take along.
 func (f *spark) cleanDriver(ctx context.Context, c Config, h pluginsdk.Handle, what pluginsdk.What) error {
-	status, err := f.kube.Status(ctx, c.job(), h)
+	if err := f.kube.Cleanup(ctx, c.job(), h, what); err != nil {
+		return err
+	}
+	cluster, err := f.kube.Open(ctx, c.job(), h)
 	if err != nil {
 		return err
 	}
-	if status.Phase.Terminal() || status.Reason == "ExecutorsEnding" {
-		cluster, err := f.kube.Open(ctx, c.job(), h)
-		if err != nil {
-			return err
-		}
-		left, err := executorsOf(ctx, cluster, h.Key)
-		if err != nil {
-			return job.Ask(err)
-		}
-		if err := deleteExecutors(ctx, cluster, left); err != nil {
-			return err
-		}
+	left, err := executorsOf(ctx, cluster, h.Key)
+	if err != nil {
+		return job.Ask(err)
 	}
-	return f.kube.Cleanup(ctx, c.job(), h, what)
+	return deleteExecutors(ctx, cluster, left)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -25,7 +27,7 @@ func (f *Flavor) Cleanup(ctx context.Context, c Config, h pluginsdk.Handle, what
 	if job == nil {
 		return nil // what it owned went with it
 	}
-	if st := judge(job, pods); !st.Phase.Terminal() && job.DeletionTimestamp == nil {
+	if st := judge(job, pods); !st.Phase.Terminal() && job.DeletionTimestamp == nil && !spent(job, pods) {
 		return fmt.Errorf("the Job %s/%s is not over: %s", data.Namespace, data.Name, st.NativeState)
 	}
 	if what == pluginsdk.Record {
@@ -41,6 +43,13 @@ func (f *Flavor) Cleanup(ctx context.Context, c Config, h pluginsdk.Handle, what
 		return remove(ctx, cluster, "services", data, func() (metav1.Object, error) { return cluster.Service(ctx, data.Name) })
 	}
 	return nil
+}
+
+// spent tells whether a Job is over that does not say so yet: its controller has given
+// it up, and its pods are gone, which were read after it. That lasts a second or two
+// behind a cancel, whose verdict was read off the pod while there was one.
+func spent(job *batchv1.Job, pods []*corev1.Pod) bool {
+	return len(pods) == 0 && condition(job, batchv1.JobFailureTarget) != nil
 }
 
 // remove deletes an object of the Job's name if the Job owns it.

@@ -190,3 +190,23 @@ func TestOverdue(t *testing.T) {
 	job.Annotations[noteEnd] = "{}"
 	assert.Nil(t, overdue(job, waits, at(60)), "it is being ended already")
 }
+
+// TestSpent: behind a cancel the pod is gone before the Job says that it failed. What
+// it left can be removed then.
+func TestSpent(t *testing.T) {
+	given := jobSays(batchv1.JobFailureTarget, batchv1.JobReasonDeadlineExceeded, "")
+	for _, tc := range []struct {
+		name string
+		job  *batchv1.Job
+		pods []*corev1.Pod
+		want bool
+	}{
+		{"given up, and its pods are gone", jobFor(1, given), nil, true},
+		{"given up, with a pod that ends", jobFor(1, given), []*corev1.Pod{podFor(0, corev1.PodRunning)}, false},
+		{"without pods yet", jobFor(1), nil, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			assert.Equal(t, tc.want, spent(tc.job, tc.pods))
+		})
+	}
+}

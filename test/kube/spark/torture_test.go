@@ -19,11 +19,20 @@ import (
 const kills = 10
 
 // standIn is a Spark whose spark-submit does for a Python application what the real
-// one does, but for Java: it starts the driver and ends with its code. It is for tests
-// of many deaths.
+// one does, but for Java: it starts the driver, ends it when it is to end itself, and
+// ends with its code. It is for tests of many deaths.
 const standIn = `#!/bin/sh
 while [ $# -gt 0 ]; do
-  case "$1" in */driver.py) exec python3 "$@" ;; esac
+  case "$1" in
+  */driver.py)
+    python3 "$@" &
+    trap 'kill $!' TERM
+    wait $!
+    code=$?
+    [ $code -ne 143 ] || wait $!
+    exit $code
+    ;;
+  esac
   shift
 done
 exit 1
