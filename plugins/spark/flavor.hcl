@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 29514 sha256:0f47e6a3c122c42c18ae44b8e16cf51bb5b48a270eb0a1bf62a78eac4dc75b1b
+#!stephost flavor manifest v1 29488 sha256:155003453cf47f4314dee6bbbc4c84d16934404ba71dca91743d7dadd9975d68
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -52,10 +52,10 @@ flavor "spark" {
   }
 
   environment_kind "directory" {
-    applies_when = !can(regex("^k8s://", config.master))
+    applies_when = !startswith(config.master, "k8s://")
   }
   environment_kind "image" {
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
   }
 
   resources {
@@ -92,7 +92,7 @@ flavor "spark" {
   }
 
   config "state_dir" {
-    applies_when = !can(regex("^k8s://", config.master))
+    applies_when = !startswith(config.master, "k8s://")
     type        = string
     default     = null
     description = "Directory for the records, logs and outputs of jobs: absolute, on a local disk. Default: stephost-spark in XDG_STATE_HOME, or in ~/.local/state."
@@ -103,7 +103,7 @@ flavor "spark" {
   }
 
   config "inherit_env" {
-    applies_when = !can(regex("^k8s://", config.master))
+    applies_when = !startswith(config.master, "k8s://")
     type        = list(string)
     default     = []
     description = "Names of environment variables of the launching machine that the driver gets in client mode, besides the basic ones (PATH, HOME, USER, LANG, TMPDIR, proxies) and Spark's own (SPARK_CONF_DIR, SPARK_LOCAL_DIRS, SPARK_LOCAL_IP, HADOOP_CONF_DIR, YARN_CONF_DIR). Only those that pass_env lets through are there."
@@ -137,7 +137,7 @@ flavor "spark" {
   }
 
   config "shared_dir" {
-    applies_when = !can(regex("^k8s://", config.master))
+    applies_when = !startswith(config.master, "k8s://")
     type        = string
     default     = null
     description = "Directory that this machine and all workers see under the same path, for cluster mode: the step's source, its packages and its outputs lie there. The user of the workers must be able to write to what this user makes there."
@@ -151,7 +151,7 @@ flavor "spark" {
     type         = string
     default      = null
     aliases      = ["kubernetes_namespace"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Namespace of the driver's Job and of executors. Default: that of the kubeconfig's context, else default."
     validation {
       condition     = value == null || can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", value))
@@ -163,14 +163,14 @@ flavor "spark" {
     type         = string
     default      = null
     aliases      = ["kubernetes_context"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Context of the kubeconfig. Default: the current one."
   }
 
   config "kubeconfig" {
     type         = string
     default      = null
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "File of the kubeconfig. Default: KUBECONFIG, else ~/.kube/config, else the service account of the pod that stephost runs in."
   }
 
@@ -178,7 +178,7 @@ flavor "spark" {
     type         = bool
     default      = false
     aliases      = ["incluster"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Use the service account of the pod that stephost runs in, and no kubeconfig."
   }
 
@@ -186,14 +186,14 @@ flavor "spark" {
     type         = string
     default      = null
     aliases      = ["service_account_name"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Service account of the driver and its executors. The driver needs its permissions to make executors (Permissions, below), and only it gets a token. Default: default."
   }
 
   config "gpu_resource" {
     type         = string
     default      = "nvidia.com/gpu"
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Name of the resource that a GPU is asked for by: nvidia.com/gpu, amd.com/gpu. Spark wants it to end in /gpu."
     validation {
       condition     = can(regex("^[a-z0-9.-]+/gpu$", value))
@@ -383,7 +383,7 @@ flavor "spark" {
   }
 
   setting "ship_environment" {
-    applies_when = !can(regex("^k8s://", config.master))
+    applies_when = !startswith(config.master, "k8s://")
     type        = bool
     default     = true
     description = "Send the step's source and its Python packages along to executors on other machines (standalone, yarn). false where they have what they need."
@@ -392,7 +392,7 @@ flavor "spark" {
   setting "driver_cores" {
     type         = number
     default      = null
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "CPU of the driver's pod, for example 1 or 0.5. Default: none is asked for, and none is the limit. Its memory is that of its Java (driver_memory, else 1g) and what Spark adds to that for the container: four tenths for Python, one tenth for a jar, 384 MiB at least, or spark.driver.memoryOverhead among submit_kwargs."
     validation {
       condition     = value == null || try(value >= 0.001, false)
@@ -404,7 +404,7 @@ flavor "spark" {
     type         = map(string)
     default      = {}
     merge        = "keys"
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Labels that the nodes of driver and executors must have. spark.kubernetes.executor.node.selector.NAME among submit_kwargs adds some for executors alone."
   }
 
@@ -417,7 +417,7 @@ flavor "spark" {
       toleration_seconds = optional(number)
     }))
     default      = []
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Taints of nodes that driver and executors tolerate."
     validation {
       condition     = value == null || alltrue([for t in value : contains(["Equal", "Exists", "Lt", "Gt"], coalesce(t.operator, "Equal")) && contains(["", "NoSchedule", "PreferNoSchedule", "NoExecute"], t.effect == null ? "" : t.effect)])
@@ -429,7 +429,7 @@ flavor "spark" {
     type         = map(string)
     default      = {}
     merge        = "keys"
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Labels of the pods of driver and executors, besides stephost's and Spark's own."
   }
 
@@ -437,7 +437,7 @@ flavor "spark" {
     type         = map(string)
     default      = {}
     merge        = "keys"
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Annotations of the pods of driver and executors."
   }
 
@@ -453,7 +453,7 @@ flavor "spark" {
       csi                     = optional(object({ driver = string, fs_type = optional(string), read_only = optional(bool), volume_attributes = optional(map(string)) }))
     }))
     default      = []
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Volumes of the pods of driver and executors, each with one source."
     validation {
       condition     = value == null || alltrue([for v in value : length([for s in [v.empty_dir != null, v.host_path != null, v.persistent_volume_claim != null, v.config_map != null, v.secret != null, v.nfs != null, v.csi != null] : s if s]) == 1])
@@ -470,7 +470,7 @@ flavor "spark" {
       mount_propagation = optional(string)
     }))
     default      = []
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Where the volumes appear, in driver and executors."
     validation {
       condition     = value == null || alltrue([for m in value : startswith(m.mount_path, "/")])
@@ -481,7 +481,7 @@ flavor "spark" {
   setting "image_pull_secrets" {
     type         = list(string)
     default      = []
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Names of secrets in the namespace with which nodes pull the image."
   }
 
@@ -489,7 +489,7 @@ flavor "spark" {
     type         = string
     default      = null
     one_of       = ["Always", "IfNotPresent", "Never"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "When nodes pull the image. Default: Kubernetes' own for the driver and Spark's for executors, both IfNotPresent for an image by digest."
   }
 
@@ -497,7 +497,7 @@ flavor "spark" {
     type         = string
     default      = "restricted"
     one_of       = ["restricted", "baseline", "privileged"]
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Level of the Pod Security Standards that the pods of driver and executors are made for. restricted: not as root but as user and group 1000, by the name of spark and with the home /tmp, no capabilities, no privilege escalation, seccomp RuntimeDefault. baseline: the user of the image, seccomp RuntimeDefault. privileged: nothing is set."
   }
 
@@ -505,7 +505,7 @@ flavor "spark" {
     type         = number
     default      = 30
     min          = 1
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Time between SIGTERM and SIGKILL when a node is drained or a pod is deleted. Also the longest grace that a cancel can give."
   }
 
@@ -513,7 +513,7 @@ flavor "spark" {
     type         = number
     default      = 691200
     min          = 604800
-    applies_when = can(regex("^k8s://", config.master))
+    applies_when = startswith(config.master, "k8s://")
     description  = "Kubernetes deletes the ended Job of a driver after so long. At least 7 days, because the Job is the proof of how the run ended; null = never."
   }
 
@@ -543,7 +543,7 @@ flavor "spark" {
     paths         = ["settings.task_gpus"]
   }
   rule {
-    condition     = !can(regex("^k8s://", config.master)) || (config.master_ui == null && config.rest_url == null && config.rest_token == null)
+    condition     = !startswith(config.master, "k8s://") || (config.master_ui == null && config.rest_url == null && config.rest_token == null)
     error_message = "master_ui, rest_url and rest_token belong to a standalone master (spark://...): on Kubernetes the API server is asked, with the kubeconfig's credentials"
     paths         = ["config.master_ui", "config.rest_url", "config.rest_token"]
   }
@@ -553,7 +553,7 @@ flavor "spark" {
     paths         = ["config.in_cluster", "config.context", "config.kubeconfig"]
   }
   rule {
-    condition     = !can(regex("^k8s://", config.master)) || alltrue([for k, v in settings.submit_kwargs : !contains(["spark.kubernetes.namespace", "spark.kubernetes.context", "spark.kubernetes.driver.pod.name", "spark.kubernetes.container.image", "spark.kubernetes.driver.container.image", "spark.kubernetes.executor.container.image", "spark.kubernetes.container.image.pullPolicy", "spark.kubernetes.container.image.pullSecrets", "spark.kubernetes.executor.podNamePrefix", "spark.kubernetes.executor.podTemplateFile", "spark.kubernetes.executor.podTemplateContainerName", "spark.kubernetes.executor.disableConfigMap", "spark.driver.host", "spark.driver.cores", "spark.submit.deployMode"], k) && !startswith(k, "spark.kubernetes.driver.volumes.") && !startswith(k, "spark.kubernetes.driver.secrets.") && !startswith(k, "spark.kubernetes.driver.secretKeyRef.") && !startswith(k, "spark.kubernetes.driver.label.") && !startswith(k, "spark.kubernetes.driver.annotation.") && !startswith(k, "spark.kubernetes.driver.node.selector.") && !startswith(k, "spark.kubernetes.driver.request.") && !startswith(k, "spark.kubernetes.driver.limit.") && !startswith(k, "spark.kubernetes.driver.podTemplate") && !startswith(k, "spark.kubernetes.driverEnv.") && !startswith(k, "spark.kubernetes.authenticate.driver.")])
+    condition     = !startswith(config.master, "k8s://") || alltrue([for k, v in settings.submit_kwargs : !contains(["spark.kubernetes.namespace", "spark.kubernetes.context", "spark.kubernetes.driver.pod.name", "spark.kubernetes.container.image", "spark.kubernetes.driver.container.image", "spark.kubernetes.executor.container.image", "spark.kubernetes.container.image.pullPolicy", "spark.kubernetes.container.image.pullSecrets", "spark.kubernetes.executor.podNamePrefix", "spark.kubernetes.executor.podTemplateFile", "spark.kubernetes.executor.podTemplateContainerName", "spark.kubernetes.executor.disableConfigMap", "spark.driver.host", "spark.driver.cores", "spark.submit.deployMode"], k) && !startswith(k, "spark.kubernetes.driver.volumes.") && !startswith(k, "spark.kubernetes.driver.secrets.") && !startswith(k, "spark.kubernetes.driver.secretKeyRef.") && !startswith(k, "spark.kubernetes.driver.label.") && !startswith(k, "spark.kubernetes.driver.annotation.") && !startswith(k, "spark.kubernetes.driver.node.selector.") && !startswith(k, "spark.kubernetes.driver.request.") && !startswith(k, "spark.kubernetes.driver.limit.") && !startswith(k, "spark.kubernetes.driver.podTemplate") && !startswith(k, "spark.kubernetes.driverEnv.") && !startswith(k, "spark.kubernetes.authenticate.driver.")])
     error_message = "submit_kwargs holds a property that a field of its own is for (namespace, context, image_pull_policy, image_pull_secrets, driver_cores, the step's environment), that stephost sets itself, or that Spark reads where it makes the driver's pod, which is a Job here: use node_selector, pod_labels, pod_annotations, volumes, env and secrets"
     paths         = ["settings.submit_kwargs"]
   }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/types/known/durationpb"
+	corev1 "k8s.io/api/core/v1"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 	"github.com/stephost/stephost/test/kube"
@@ -38,6 +40,23 @@ func TestOnAControlPlane(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, r.Diagnostics)
 		assert.Contains(t, kubectl(t, r.Request, "create", "--dry-run=server", "-f", "-"), "created (server dry run)")
+	})
+	t.Run("restricted", func(t *testing.T) {
+		// A namespace that enforces the level takes the driver's pod and an executor's, as
+		// Spark makes it of the template.
+		kubectl(t, "", "create", "namespace", "strict")
+		kubectl(t, "", "label", "namespace", "strict", "pod-security.kubernetes.io/enforce=restricted")
+		kubectl(t, "", "wait", "--for=create", "serviceaccount/default", "--timeout=1m", "-n", "strict")
+		h := newHarness(t)
+		r, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.onCluster(up, map[string]any{"namespace": "strict"}), Step: h.kubeStep(nil, "train.py")})
+		require.NoError(t, err)
+		driver, executor := podsOf(t, r.Request)
+		executor.Name, executor.Spec.Containers[0].Image, executor.Spec.RestartPolicy = "executor", stepImage, corev1.RestartPolicyNever
+		for _, pod := range []*corev1.Pod{driver, executor} {
+			text, err := json.Marshal(pod)
+			require.NoError(t, err)
+			assert.Contains(t, kubectl(t, string(text), "create", "--dry-run=server", "-n", "strict", "-f", "-"), "created (server dry run)")
+		}
 	})
 	t.Run("executors are awaited", func(t *testing.T) {
 		h := newHarness(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
@@ -112,20 +113,29 @@ func TestExecutorsGetNoSecrets(t *testing.T) {
 	r, err := h.client.Plan(h.ctx(), &operatorv1.PlanRequest{Target: h.kubeTarget(map[string]any{"spark_home": nil}), Step: s})
 	require.NoError(t, err)
 	require.Empty(t, r.Diagnostics)
-	text, _, _ := strings.Cut(r.Request, "\n---\n")
-	var job batchv1.Job
-	require.NoError(t, yaml.Unmarshal([]byte(text), &job))
-	var pod corev1.Pod
-	for _, v := range step(&job.Spec.Template.Spec).Env {
-		if v.Name == "STEPHOST_SPARK_EXECUTOR" {
-			require.NoError(t, json.Unmarshal([]byte(v.Value), &pod))
-		}
-	}
+	_, pod := podsOf(t, r.Request)
 	require.Len(t, pod.Spec.Containers, 1)
 	assert.Equal(t, []corev1.EnvVar{{Name: "HOME", Value: "/tmp"}}, pod.Spec.Containers[0].Env)
 	require.NotNil(t, pod.Spec.AutomountServiceAccountToken)
 	assert.False(t, *pod.Spec.AutomountServiceAccountToken)
 	assert.Equal(t, map[string]string{labelExecutorOf: key}, pod.Labels)
+}
+
+// podsOf are the pods of a plan: the driver's, and the template of an executor's.
+func podsOf(t *testing.T, plan string) (driver, executor *corev1.Pod) {
+	t.Helper()
+	text, _, _ := strings.Cut(plan, "\n---\n")
+	var job batchv1.Job
+	require.NoError(t, yaml.Unmarshal([]byte(text), &job))
+	driver = &corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: job.Spec.Template.ObjectMeta, Spec: job.Spec.Template.Spec}
+	driver.Name = "driver"
+	for _, v := range step(&driver.Spec).Env {
+		if v.Name == "STEPHOST_SPARK_EXECUTOR" {
+			require.NoError(t, json.Unmarshal([]byte(v.Value), &executor))
+		}
+	}
+	require.NotNil(t, executor)
+	return driver, executor
 }
 
 // TestRefusedOnKubernetes: what cannot apply there is an error at its own place.
