@@ -120,6 +120,10 @@ func kubeProperties(c Config, s *pluginsdk.Step, set Settings, a amounts, own ma
 		"spark.kubernetes.driver.reusePersistentVolumeClaim":  "false",
 		"spark.kubernetes.executor.disableConfigMap":          "true", // the image has what SPARK_CONF_DIR has
 	}
+	if set.GracePeriod > 0 {
+		// Spark 4.1 overrides what the template has.
+		p["spark.kubernetes.executor.terminationGracePeriodSeconds"] = fmt.Sprintf("%ds", set.GracePeriod)
+	}
 	if set.ImagePullPolicy != "" {
 		p["spark.kubernetes.container.image.pullPolicy"] = set.ImagePullPolicy
 	}
