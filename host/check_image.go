@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"os"
+	"strings"
 
 	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/project"
@@ -22,8 +23,8 @@ func (h *Host) CheckImages(ctx context.Context, p *project.Project, op *Operator
 			continue
 		}
 		what := e.Image + "|" + e.BaseImage + "|" + e.Dockerfile + "|" + e.RegistryPush + "|" + e.Platform
-		if r.GPU > 0 {
-			what += "|gpu " + r.GPUType
+		if r.GPU > 0 { // what fits it depends on the packages
+			what += "|gpu " + r.GPUType + "|" + e.RequirementsFile + "|" + strings.Join(e.Requirements, "\n")
 		}
 		if seen[what] {
 			continue

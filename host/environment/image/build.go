@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/stephost/stephost/host/environment/gpu"
 	"github.com/stephost/stephost/host/environment/requirements"
 	"github.com/stephost/stephost/host/environment/source"
 )
@@ -128,7 +127,7 @@ func (r *Request) make(ctx context.Context, c *connector) (*made, error) {
 		return nil, err
 	}
 	m.res.Base, m.res.Platform = b.display(), b.platform.String()
-	r.checkGPU(m.res, b, facts)
+	r.checkGPU(m.res, b, &knownPackages{facts: facts, added: m.res.Packages, whole: true})
 	m.img, err = compose(b, layers, r.GPU)
 	return m, err
 }
@@ -217,14 +216,20 @@ func (r *Request) factsOf(ctx context.Context, m *made, b *base) (*requirements.
 	if err != nil {
 		return nil, err
 	}
-	if r.Python != "" {
-		parts := strings.SplitN(r.Python, ".", 3)
-		if len(parts) < 2 || strings.Trim(parts[0]+parts[1], "0123456789") != "" {
-			return nil, config(fmt.Sprintf("python = %q does not say which Python the base has", r.Python), `write a version, for example python = "3.11"; a path means nothing for an image`)
-		}
-		f.Python = parts[0] + "." + parts[1]
+	return f, r.setPython(f)
+}
+
+// setPython lets the person's word count more than what the base's layers say.
+func (r *Request) setPython(f *requirements.BaseFacts) error {
+	if r.Python == "" {
+		return nil
 	}
-	return f, nil
+	parts := strings.SplitN(r.Python, ".", 3)
+	if len(parts) < 2 || strings.Trim(parts[0]+parts[1], "0123456789") != "" {
+		return config(fmt.Sprintf("python = %q does not say which Python the base has", r.Python), `write a version, for example python = "3.11"; a path means nothing for an image`)
+	}
+	f.Python = parts[0] + "." + parts[1]
+	return nil
 }
 
 func (r *Request) resolve(ctx context.Context, m *made, f *requirements.BaseFacts) (*requirements.Target, error) {
@@ -232,9 +237,9 @@ func (r *Request) resolve(ctx context.Context, m *made, f *requirements.BaseFact
 		return nil, config("the base image has no Python on its PATH, and the step has requirements",
 			`use a base_image with Python, for example "python:3.11-slim"`)
 	}
-	t, err := requirements.ResolveTarget(ctx, requirements.TargetRequest{Base: *f, Requirements: r.Requirements, RequirementsFile: r.RequirementsFile,
-		Dir: r.Dir, CacheDir: r.CacheDir, Override: r.Override, Environ: r.Environ, NeverCopy: append(slices.Clone(r.NeverCopy), r.CacheDir),
-		Progress: func(line string) { m.say("%s", line) }, Logger: r.Logger})
+	q := r.target(f)
+	q.Progress = func(line string) { m.say("%s", line) }
+	t, err := requirements.ResolveTarget(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -242,27 +247,10 @@ func (r *Request) resolve(ctx context.Context, m *made, f *requirements.BaseFact
 	return t, nil
 }
 
-// checkGPU warns of what does not fit a GPU.
-func (r *Request) checkGPU(res *Result, b *base, f *requirements.BaseFacts) {
-	if r.GPU == 0 || f == nil {
-		return
-	}
-	var have []requirements.Package
-	for name, version := range f.Installed {
-		have = append(have, requirements.Package{Name: name, Version: version})
-	}
-	slices.SortFunc(have, func(a, b requirements.Package) int { return strings.Compare(a.Name, b.Name) })
-	for _, w := range gpu.Check(gpu.Request{
-		Image: gpu.Image{Ref: b.ref.String(), Platform: b.platform.String(), Env: envOf(b.config.Config.Env), Labels: b.config.Config.Labels,
-			Given: r.Image != ""},
-		Packages: append(have, res.Packages...), Unread: r.Image != "" && len(have) == 0, GPU: int(r.GPU), Type: r.GPUType,
-	}) {
-		text := w.Summary
-		if w.Fix != "" {
-			text += ": " + w.Fix
-		}
-		res.Warnings = append(res.Warnings, text)
-	}
+// target asks for what the base lacks.
+func (r *Request) target(f *requirements.BaseFacts) requirements.TargetRequest {
+	return requirements.TargetRequest{Base: *f, Requirements: r.Requirements, RequirementsFile: r.RequirementsFile,
+		Dir: r.Dir, CacheDir: r.CacheDir, Override: r.Override, Environ: r.Environ, NeverCopy: append(slices.Clone(r.NeverCopy), r.CacheDir), Logger: r.Logger}
 }
 
 // SizeWarnings tell of a source that is large but not refused.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-
-	"github.com/stephost/stephost/host/environment/requirements"
 )
 
 // Finding is one thing that Check found out: what is well, a warning, or what
@@ -55,9 +53,11 @@ func (r *Request) checkBase(ctx context.Context, c *connector) []Finding {
 	}
 	out := []Finding{{Text: fmt.Sprintf("the base is %s for %s", b.display(), b.platform.String())}}
 	res := &Result{}
-	f := &requirements.BaseFacts{}
-	cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), f) // empty where the base was never built on
-	r.checkGPU(res, b, f)
+	k := r.known(ctx, cache, b)
+	r.checkGPU(res, b, k)
+	if r.GPU > 0 && !k.whole {
+		out = append(out, Finding{Text: unknownPackages})
+	}
 	for _, w := range res.Warnings {
 		out = append(out, Finding{Text: w, Warning: true})
 	}

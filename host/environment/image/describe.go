@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/stephost/stephost/host/environment/requirements"
 	"github.com/stephost/stephost/host/environment/source"
 )
 
@@ -20,8 +19,6 @@ type Plan struct {
 	// UploadBytes would be sent, of layers whose size is known. BaseBytes of them
 	// are the base's.
 	UploadBytes, BaseBytes int64
-	// Digest is the image's where every layer is packed already.
-	Digest string
 	// Python is the base's, where it was read before.
 	Python string
 	// SourceFiles, SourceBytes and Biggest describe the source.
@@ -99,11 +96,14 @@ func (r *Request) describe(ctx context.Context, c *connector, p *Plan, online bo
 	if r.Push == "" {
 		return nil
 	}
+	k := r.known(ctx, cache, b)
 	if b != nil && r.GPU > 0 {
-		res, f := &Result{}, &requirements.BaseFacts{}
-		cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), f) // empty before the first build
-		r.checkGPU(res, b, f)
+		res := &Result{}
+		r.checkGPU(res, b, k)
 		p.Warnings = append(p.Warnings, res.Warnings...)
+		if !k.whole {
+			p.Unknown = append(p.Unknown, unknownPackages)
+		}
 	}
 	platform, err := parsePlatform(r.Platform)
 	if err != nil {
@@ -115,8 +115,13 @@ func (r *Request) describe(ctx context.Context, c *connector, p *Plan, online bo
 	}
 	add(Shim, shim)
 	if r.needsPython() {
-		r.describeRequirements(p, cache, b)
-		add(Requirements, nil)
+		r.describeRequirements(p, k)
+		if t := k.target; t == nil {
+			add(Requirements, nil)
+		} else if len(t.Packages) > 0 { // else the base has everything
+			packed, _ := cache.lookup(Requirements, requirementsKey(t, k.facts.SitePackages[0]))
+			add(Requirements, packed)
+		}
 	}
 	if len(r.Sources) > 0 {
 		digest, err := source.NewStore(cache.path("..", "source")).Digest(ctx, r.Sources, r.sourceOptions())
@@ -153,12 +158,11 @@ func (r *Request) describeSource(ctx context.Context, p *Plan) error {
 
 // describeRequirements tells what is known of the base's Python without reading
 // its layers.
-func (r *Request) describeRequirements(p *Plan, cache *cache, b *base) {
+func (r *Request) describeRequirements(p *Plan, k *knownPackages) {
 	p.Python = r.Python
-	var f requirements.BaseFacts
-	if b != nil && cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), &f) {
+	if k.facts != nil {
 		if p.Python == "" {
-			p.Python = f.Python
+			p.Python = k.facts.Python
 		}
 		return
 	}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/stephost/stephost/host/environment/requirements"
 )
 
 // given checks an image that is run as it is. A tag becomes the digest that it
@@ -59,7 +57,5 @@ func (r *Request) checkGivenGPU(ctx context.Context, c *connector, res *Result) 
 	if err != nil {
 		return
 	}
-	f := &requirements.BaseFacts{}
-	cache.readJSON(cache.path(factsFormat, hexOf(b.digest)), f)
-	r.checkGPU(res, b, f)
+	r.checkGPU(res, b, r.known(ctx, cache, b))
 }

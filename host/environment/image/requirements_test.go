@@ -1,12 +1,14 @@
 package image
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -69,12 +71,72 @@ func TestRequirementsLayer(t *testing.T) {
 		assert.NotContains(t, l, "/blobs/")
 	}
 
+	// A plan knows what came out, too.
+	p, err := Describe(t.Context(), w.request, true)
+	require.NoError(t, err)
+	assert.Zero(t, p.UploadBytes)
+	var planned []string
+	for _, l := range p.Layers {
+		planned = append(planned, fmt.Sprintf("%s:%s:%t", l.Kind, l.State, l.Cached))
+	}
+	assert.Equal(t, []string{"base:present:true", "shim:present:true", "requirements:present:true", "source:present:true"}, planned)
+
 	// Another version: requirements and source (the file lies in it), not the shim.
 	// The layers of the base were read once for its digest.
 	w.file("requirements.txt", "-f ../wheels\ntiny==2.0\n")
 	lines = w.s.since(func() { res = w.mustBuild() })
 	assert.Equal(t, "base:present base:present base:present shim:present requirements:uploaded source:uploaded", states(res))
 	assert.NotContains(t, strings.Join(lines, "\n"), "GET /v2/base/py/blobs/")
+}
+
+// TestGPUReadsWhatCameOut: the wheels that were resolved decide, not what was written.
+// Before a build they are not known, and nothing is said of them; after it a plan and
+// doctor warn as the build did.
+func TestGPUReadsWhatCameOut(t *testing.T) {
+	w := newWorld(t)
+	for _, version := range []string{"2.4.0", "2.5.1+cpu"} {
+		_, err := wheel.Write(filepath.Join(w.dir, "wheels"), "torch", version)
+		require.NoError(t, err)
+	}
+	w.request.Environ = plain()
+	w.request.Requirements = []string{"-f " + filepath.Join(w.dir, "wheels"), "torch"}
+	w.request.GPU, w.request.GPUType = 1, "a10g"
+	said := func() (plan, doctor string) {
+		p, err := Describe(t.Context(), w.request, true)
+		require.NoError(t, err)
+		var found []string
+		for _, f := range Check(t.Context(), w.request) {
+			require.NoError(t, f.Err)
+			found = append(found, fmt.Sprint(f.Warning, " ", f.Text))
+		}
+		return strings.Join(append(p.Warnings, p.Unknown...), "\n"), strings.Join(found, "\n")
+	}
+	plan, doctor := said()
+	assert.NotContains(t, plan+doctor, "nothing in the image uses")
+	assert.Contains(t, plan, unknownPackages)
+	assert.Contains(t, doctor, "false "+unknownPackages)
+
+	const want = "torch 2.5.1+cpu is a CPU-only build"
+	res := w.mustBuild()
+	require.Len(t, res.Warnings, 1)
+	assert.Contains(t, res.Warnings[0], want)
+	plan, doctor = said()
+	assert.Contains(t, plan, want)
+	assert.Contains(t, doctor, "true "+want)
+	assert.NotContains(t, plan+doctor, unknownPackages)
+
+	// The base's CUDA comes from its config.
+	base := pythonBase(t)
+	cfg, err := base.ConfigFile()
+	require.NoError(t, err)
+	cfg = cfg.DeepCopy()
+	cfg.Config.Env = append(cfg.Config.Env, "CUDA_VERSION=11.0.3")
+	base, err = mutate.ConfigFile(base, cfg)
+	require.NoError(t, err)
+	w.request.BaseImage, w.request.Requirements, w.request.GPUType = w.s.put(t, "base/cuda:1", base), []string{"pip"}, "h100"
+	res = w.mustBuild()
+	require.Len(t, res.Warnings, 1)
+	assert.Contains(t, res.Warnings[0], "the base image is for CUDA 11.0, and h100 needs CUDA 11.8 or newer")
 }
 
 // TestStartupLine has a real Python read the .pth file, as its site module does at

@@ -1,6 +1,7 @@
 package requirements
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ func newRedactor(env environ, lines ...string) *redactor {
 				password = user // a token alone
 			}
 			r.add(password)
+			if plain, err := url.PathUnescape(password); err == nil && plain != password {
+				r.add(plain) // what the tool makes of it
+			}
 		}
 	}
 	return r

@@ -23,6 +23,7 @@ func TestRedact(t *testing.T) {
 
 func TestRedactor(t *testing.T) {
 	env := newEnviron([]string{"UV_INDEX_CORP_PASSWORD=hunter2hunter2", "PIP_INDEX_URL=https://__token__:verysecret@h/simple", "HOME=/root"})
-	r := newRedactor(env, "-i https://onlytoken@h/x")
+	r := newRedactor(env, "-i https://onlytoken@h/x", "-i https://u:open%3Asesame@h/x")
 	assert.Equal(t, "a *** b *** c *** /root __token__", r.clean("a hunter2hunter2 b verysecret c onlytoken /root __token__"))
+	assert.Equal(t, "*** and ***", r.clean("open:sesame and open%3Asesame"))
 }

@@ -104,6 +104,19 @@ func ResolveTarget(ctx context.Context, r TargetRequest) (*Target, error) {
 	return out, nil
 }
 
+// KnownTarget is what an earlier ResolveTarget with the same request found. No index is
+// asked, and nothing is made.
+func KnownTarget(ctx context.Context, r TargetRequest) (*Target, bool) {
+	t, err := newTargetBuild(ctx, r)
+	if err != nil {
+		return nil, false
+	}
+	if len(t.items) == 0 {
+		return &Target{}, true
+	}
+	return t.cached()
+}
+
 func (t *targetBuild) resolve(ctx context.Context) (*Target, error) {
 	if len(t.items) == 0 {
 		return &Target{}, nil
