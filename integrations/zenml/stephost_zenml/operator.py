@@ -296,12 +296,11 @@ def _status(class_: str) -> ExecutionStatus:
 
 
 def _on_this_machine(operator: str) -> bool:
-    """Whether the operator's flavor runs steps in a directory of this machine."""
+    """Whether the operator runs steps in a directory of this machine."""
     from stephost import _cli
 
     item = _cli.ask(["operator", "describe", operator])["item"]
-    flavor = _cli.ask(["flavor", "describe", str(item["flavor"])])["item"]
-    return "directory" in (flavor["manifest"].get("environment") or ())
+    return "directory" in (item.get("environment") or ())
 
 
 def _boot() -> str:

@@ -80,6 +80,14 @@ func testMain(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	base = ref.String()
+	dir, err := os.MkdirTemp("", "kube-spark")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if err := torture.ShortSettle(dir, "plugins/spark"); err != nil {
+		return 1, err
+	}
 	return torture.Main(m, "plugins/spark"), nil
 }
 

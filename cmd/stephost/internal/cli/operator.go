@@ -45,12 +45,14 @@ type operatorItem struct {
 	Where   string `json:"where"`
 	Default bool   `json:"default"`
 	// Hidden: a project's operator has the same name.
-	Hidden   bool        `json:"hidden,omitempty"`
-	File     string      `json:"file,omitempty"`
-	Error    string      `json:"error,omitempty"`
-	Values   []valueItem `json:"values,omitempty"`
-	Deferred []string    `json:"checked_at_launch,omitempty"`
-	Warnings []string    `json:"warnings,omitempty"`
+	Hidden bool        `json:"hidden,omitempty"`
+	File   string      `json:"file,omitempty"`
+	Error  string      `json:"error,omitempty"`
+	Values []valueItem `json:"values,omitempty"`
+	// Environments are the kinds that its steps may have, the preferred one first.
+	Environments []string `json:"environment,omitempty"`
+	Deferred     []string `json:"checked_at_launch,omitempty"`
+	Warnings     []string `json:"warnings,omitempty"`
 }
 
 // valueItem is one value of an operator, or of a planned step.
@@ -154,7 +156,7 @@ func (a *app) operatorDescribe() *cobra.Command {
 
 func (a *app) describeOperator(ctx context.Context, h *host.Host, sel *host.OperatorSelection) error {
 	item := operatorItem{Name: sel.Operator.Name, Flavor: sel.Operator.Flavor, Where: "project", File: sel.Operator.File,
-		Default: sel.Operator.DefaultOperator, Deferred: dueTexts(sel.Config.Deferred), Values: operatorValues(sel, h.Sources())}
+		Default: sel.Operator.DefaultOperator, Environments: sel.Config.Environments, Deferred: dueTexts(sel.Config.Deferred), Values: operatorValues(sel, h.Sources())}
 	if sel.Registered {
 		item.Where = "registered"
 		chosen, err := h.Registry().DefaultOperator(ctx)
