@@ -7,11 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +34,9 @@ func TestImage(t *testing.T) {
 	t.Logf("cold: %s, %d bytes in %d blobs", first.Took, sum(taken), len(taken))
 	assert.GreaterOrEqual(t, sum(taken), first.UploadedBytes)
 	assert.NotZero(t, first.UploadedBytes)
+	base := layerOfKind(t, first, image.Base)
+	assert.Equal(t, image.Mounted, base.State)
+	assert.NotContains(t, taken, base.Digest, "of the base nothing travels within one registry")
 
 	t.Run("runs", func(t *testing.T) {
 		w := w.in(t)
@@ -76,9 +79,7 @@ func TestImage(t *testing.T) {
 		var changed *environment.Image
 		taken := w.taken(func() { changed = w.build() })
 		t.Logf("code changed: %s, the registry took %v", changed.Took, taken)
-		at := slices.IndexFunc(changed.Layers, func(l image.Layer) bool { return l.Kind == image.Source })
-		require.GreaterOrEqual(t, at, 0)
-		source := changed.Layers[at]
+		source := layerOfKind(t, changed, image.Source)
 		img, err := w.r.Pull(t.Context(), changed.Pushed)
 		require.NoError(t, err)
 		config, err := img.ConfigName()
@@ -129,6 +130,57 @@ func TestImage(t *testing.T) {
 		require.NoError(t, err, out)
 		assert.Equal(t, first.Pushed, strings.TrimSpace(out), "another directory, user and time zone")
 	})
+}
+
+// TestTwoAtOnceBuildOnce: two processes of one home build the same step at the same time.
+// Each layer is packed once and sent once, by the count of the relay before the registry.
+func TestTwoAtOnceBuildOnce(t *testing.T) {
+	w := newWorld(t)
+	w.bulky(20)
+	f := newFront(t, w.r.Host)
+	w.request.BaseImage = strings.Replace(w.request.BaseImage, w.r.Host, f.host, 1)
+	w.request.RegistryPush = f.host + "/at/once"
+	c := newCLI(t, w)
+	type ended struct {
+		out, told string
+		err       error
+	}
+	both := make(chan ended, 2)
+	for range cap(both) {
+		cmd, stderr := c.build()
+		go func() {
+			out, err := cmd.Output()
+			both <- ended{string(out), stderr.String(), err}
+		}()
+	}
+	one, other := <-both, <-both
+	require.NoError(t, one.err, one.told)
+	require.NoError(t, other.err, other.told)
+	assert.Equal(t, one.out, other.out)
+	for _, act := range []string{"packing the source", "packing 1 packages", "resolving requirements with"} {
+		assert.Equal(t, 1, strings.Count(one.told+other.told, act), "%s: %s%s", act, one.told, other.told)
+	}
+	sent := map[string]int{}
+	for _, p := range f.all() {
+		if p.method == http.MethodPut && p.code == http.StatusCreated {
+			sent[p.digest]++
+		}
+	}
+	img, err := w.r.Pull(t.Context(), strings.Replace(strings.TrimSpace(one.out), f.host, w.r.Host, 1))
+	require.NoError(t, err)
+	layers, err := img.Layers()
+	require.NoError(t, err)
+	require.Len(t, layers, 4)
+	for i, l := range layers {
+		digest, err := l.Digest()
+		require.NoError(t, err)
+		want := 1
+		if i == 0 {
+			want = 0 // the base is mounted
+		}
+		assert.Equal(t, want, sent[digest.String()], "layer %d", i)
+	}
+	w.soundCache(c.cache())
 }
 
 func sum(taken map[string]int64) (n int64) {

@@ -4,7 +4,7 @@ flavor "shelf" {
   summary      = "Takes jobs with images and puts them into a directory (for tests)."
   environment  = ["image"]
   capabilities = ["cancel", "registry_auth"]
-  secrets      = "none"
+  secrets      = "store"
   machine_arch = "amd64"
 
   submission {
