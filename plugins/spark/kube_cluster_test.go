@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +149,20 @@ func TestScripts(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, 78, cmd.ProcessState.ExitCode(), "%s", out)
 	assert.Contains(t, string(out), "stephost: the image has no Java")
+}
+
+// TestExecutorScript: Java gets what Spark has set, each option as one argument.
+func TestExecutorScript(t *testing.T) {
+	java := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(java, "bin"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(java, "bin", "java"), []byte("#!/bin/sh\nfor a; do printf '%s\\n' \"$a\"; done\n"), 0o755))
+	cmd := exec.Command("sh", "-c", homeScript+executorScript, "stephost-spark", "executor")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SPARK_HOME=/opt/spark", "JAVA_HOME=" + java, "SPARK_JAVA_OPT_0=-Da=b c", "SPARK_JAVA_OPT_1=-Dq=\"'$x", "SPARK_JAVA_OPT_2=",
+		"SPARK_EXECUTOR_MEMORY=512m", "SPARK_CONF_DIR=/opt/spark/conf", "SPARK_CLASSPATH=/extra.jar", "SPARK_DRIVER_URL=spark://CoarseGrainedScheduler@10.0.0.1:7078", "SPARK_EXECUTOR_ID=7",
+		"SPARK_EXECUTOR_CORES=2", "SPARK_APPLICATION_ID=spark-1", "SPARK_EXECUTOR_POD_IP=10.0.0.2", "SPARK_RESOURCE_PROFILE_ID=0", "SPARK_EXECUTOR_POD_NAME=exec-7"}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, []string{"-Da=b c", "-Dq=\"'$x", "", "-Xms512m", "-Xmx512m", "-cp", "/opt/spark/conf:/extra.jar:/opt/spark/jars/*",
+		"org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend", "--driver-url", "spark://CoarseGrainedScheduler@10.0.0.1:7078", "--executor-id", "7",
+		"--cores", "2", "--app-id", "spark-1", "--hostname", "10.0.0.2", "--resourceProfileId", "0", "--podName", "exec-7"}, strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"))
 }
