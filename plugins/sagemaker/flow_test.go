@@ -302,6 +302,7 @@ func TestRefusals(t *testing.T) {
 			s.Resources = &operatorv1.Resources{CpuMillis: 8000}
 		}, "resources.cpu", "ml.m5.large has 2"},
 		"no such machine": {func(s *operatorv1.Step) { s.Resources = &operatorv1.Resources{Gpu: 9, GpuType: "t4"} }, "resources.gpu", "nearest is ml.g4dn.12xlarge"},
+		"an own label":    {func(s *operatorv1.Step) { s.Labels = map[string]string{"Stephost:key": "x"} }, "labels.Stephost:key", "stephost's own"},
 		"a label":         {func(s *operatorv1.Step) { s.Labels = map[string]string{"a": "b*c"} }, "labels.a", "cannot be a tag"},
 		"extra": {func(s *operatorv1.Step) {
 			s.Settings = h.Settings(map[string]any{"request_extra": map[string]any{"RoleArn": "x"}})

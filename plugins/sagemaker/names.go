@@ -34,6 +34,11 @@ const (
 	tagPipeline    = "stephost:pipeline"
 	tagPipelineRun = "stephost:pipeline-run"
 	tagStep        = "stephost:step"
+
+	// tagOwn begins those, tagAWS what nobody but Amazon may use
+	// (https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html).
+	tagOwn = "stephost:"
+	tagAWS = "aws:"
 )
 
 // Limits of tags (CreateTrainingJob in the published API description of
@@ -68,6 +73,9 @@ func tags(s *pluginsdk.Step, own map[string]string) ([]types.Tag, error) {
 	put := func(path string, more map[string]string) error {
 		for _, k := range slices.Sorted(maps.Keys(more)) {
 			v := more[k]
+			if low := strings.ToLower(k); strings.HasPrefix(low, tagOwn) || strings.HasPrefix(low, tagAWS) {
+				return pluginsdk.Config(path+"."+k, "tags that begin with %q are stephost's own, and those with %q are Amazon's", tagOwn, tagAWS)
+			}
 			if k == "" || len([]rune(k)) > maxTagKey || !isTagText(k) || len([]rune(v)) > maxTagValue || !isTagText(v) {
 				return pluginsdk.Config(path+"."+k, "%q = %q cannot be a tag: AWS takes letters, digits, blanks and _.:/=+-@, at most %d and %d of them", k, v, maxTagKey, maxTagValue)
 			}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -60,9 +59,11 @@ func (cl *client) json(ctx context.Context, p place, service, target string, in,
 // address is where a service is, and the region that its signature names. IAM
 // has one address for a whole partition
 // (https://docs.aws.amazon.com/general/latest/gr/iam-service.html).
-func (cl *client) address(p place, service string) (address, region string) {
+func (cl *client) address(ctx context.Context, p place, service string) (address, region string, err error) {
 	region = p.region
+	name := "Service Quotas"
 	if service == "iam" {
+		name = "IAM"
 		switch p.partition {
 		case "aws-cn":
 			address, region = "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"
@@ -77,14 +78,18 @@ func (cl *client) address(p place, service string) (address, region string) {
 			address += ".cn"
 		}
 	}
-	if own := or(cl.endpoint(service), text(os.Getenv("AWS_ENDPOINT_URL"))); own != nil {
+	own, err := endpointOf(ctx, cl.aws, name, cl.endpoint(service))
+	if own != nil {
 		address = *own
 	}
-	return address, region
+	return address, region, err
 }
 
 func (cl *client) send(ctx context.Context, p place, service, contentType, target string, body []byte) ([]byte, error) {
-	address, region := cl.address(p, service)
+	address, region, err := cl.address(ctx, p, service)
+	if err != nil {
+		return nil, err
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
