@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 29526 sha256:516deb4731b371adecee72e143e302348d5f4827b3c0200f1c562c3e36872e20
+#!stephost flavor manifest v1 29521 sha256:ef311c3b9a204f5d6418706acdb8e8b4967ff6e977dd9561ec91b6c44ccef7da
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -546,17 +546,17 @@ flavor "spark" {
   }
   rule {
     condition     = !startswith(config.master, "k8s://") || (config.master_ui == null && config.rest_url == null && config.rest_token == null)
-    error_message = "master_ui, rest_url and rest_token belong to a standalone master (spark://...): on Kubernetes the API server is asked, with the kubeconfig's credentials"
+    error_message = "only a standalone master (spark://...) has master_ui, rest_url and rest_token: on Kubernetes the API server is asked, with the kubeconfig's credentials"
     paths         = ["config.master_ui", "config.rest_url", "config.rest_token"]
   }
   rule {
     condition     = !(try(config.in_cluster, false) == true && (given.context || given.kubeconfig))
-    error_message = "in_cluster uses no kubeconfig: leave context and kubeconfig out"
+    error_message = "with in_cluster no kubeconfig is used: leave context and kubeconfig out"
     paths         = ["config.in_cluster", "config.context", "config.kubeconfig"]
   }
   rule {
     condition     = !startswith(config.master, "k8s://") || alltrue([for k, v in settings.submit_kwargs : !contains(["spark.kubernetes.namespace", "spark.kubernetes.context", "spark.kubernetes.driver.pod.name", "spark.kubernetes.container.image", "spark.kubernetes.driver.container.image", "spark.kubernetes.executor.container.image", "spark.kubernetes.container.image.pullPolicy", "spark.kubernetes.container.image.pullSecrets", "spark.kubernetes.executor.podNamePrefix", "spark.kubernetes.executor.podTemplateFile", "spark.kubernetes.executor.podTemplateContainerName", "spark.kubernetes.executor.disableConfigMap", "spark.driver.host", "spark.driver.cores", "spark.submit.deployMode"], k) && !startswith(k, "spark.kubernetes.driver.volumes.") && !startswith(k, "spark.kubernetes.driver.secrets.") && !startswith(k, "spark.kubernetes.driver.secretKeyRef.") && !startswith(k, "spark.kubernetes.driver.label.") && !startswith(k, "spark.kubernetes.driver.annotation.") && !startswith(k, "spark.kubernetes.driver.node.selector.") && !startswith(k, "spark.kubernetes.driver.request.") && !startswith(k, "spark.kubernetes.driver.limit.") && !startswith(k, "spark.kubernetes.driver.podTemplate") && !startswith(k, "spark.kubernetes.driverEnv.") && !startswith(k, "spark.kubernetes.authenticate.driver.")])
-    error_message = "submit_kwargs holds a property that a field of its own is for (namespace, context, image_pull_policy, image_pull_secrets, driver_cores, the step's environment), that stephost sets itself, or that Spark reads where it makes the driver's pod, which is a Job here: use node_selector, pod_labels, pod_annotations, volumes, env and secrets"
+    error_message = "a property in submit_kwargs has a field of its own (namespace, context, image_pull_policy, image_pull_secrets, driver_cores, the step's environment), or stephost sets it itself, or Spark reads it where it makes the driver's pod, which is a Job here: use node_selector, pod_labels, pod_annotations, volumes, env and secrets"
     paths         = ["settings.submit_kwargs"]
   }
 }
