@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"path/filepath"
-	"strings"
 
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // planned is what a plan shows, in the order in which it is read.
@@ -29,14 +27,9 @@ func (l *local) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pl
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	job, err := state.Job(s.Key)
+	job, err := detached.PlannedJob(state, s.Key)
 	if err != nil {
-		// Before a launch there is no key: any will do for the shape of it.
-		if job, err = state.Job(placeholderKey); err != nil {
-			return pluginsdk.Plan{}, err
-		}
-		job.Key = pluginsdk.KnownAtLaunch("the key of the attempt")
-		job.Dir = filepath.Join(state.Jobs(), job.Key)
+		return pluginsdk.Plan{}, err
 	}
 	b, err := l.build(c, state, job, s)
 	if err != nil {
@@ -49,16 +42,5 @@ func (l *local) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pl
 	if b.spec.Limit > 0 {
 		show.RunLimit = b.spec.Limit.String()
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var text strings.Builder
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(show); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	return pluginsdk.Plan{Request: text.String(), Format: "json", Notes: b.notes}, nil
+	return detached.PlanOf(show, b.notes)
 }
-
-// placeholderKey has the form of a key and is never used for a job.
-const placeholderKey = "aaaaaaaaaaaaaaaaaaaaaaaaaa"

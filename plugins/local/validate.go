@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/pluginsdk/detached"
+	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
 // Validate refuses what this machine cannot give. It creates nothing.
@@ -14,23 +14,10 @@ func (l *local) Validate(_ context.Context, c Config, s *pluginsdk.Step) error {
 	if err != nil {
 		return err
 	}
-	var found []error
-	for _, name := range c.InheritEnv {
-		if l.getenv(name) == "" {
-			found = append(found, pluginsdk.Warn("config.inherit_env", "%s is not set here, or the flavor's pass_env does not let it through", name))
-		}
-	}
-	if s == nil {
-		return errors.Join(found...)
-	}
-	job, err := state.Job(placeholderKey)
-	if err != nil {
+	return detached.Validate(state, c.InheritEnv, l.getenv, s, func(job jobdir.Job) error {
+		_, err := l.build(c, state, job, s)
 		return err
-	}
-	if _, err := l.build(c, state, job, s); err != nil {
-		found = append(found, err)
-	}
-	return errors.Join(found...)
+	})
 }
 
 // Preflight looks whether the state directory can be used.

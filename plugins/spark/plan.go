@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"path/filepath"
-	"strings"
 
 	"github.com/stephost/stephost/plugins/spark/internal/standalone"
 	"github.com/stephost/stephost/pluginsdk"
+	"github.com/stephost/stephost/pluginsdk/detached"
 )
-
-// placeholderKey has the form of a key and is never used for a job.
-const placeholderKey = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 // planned is what a plan shows, in the order in which it is read.
 type planned struct {
@@ -35,14 +30,9 @@ func (f *spark) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pl
 	if err != nil {
 		return pluginsdk.Plan{}, err
 	}
-	job, err := state.Job(s.Key)
+	job, err := detached.PlannedJob(state, s.Key)
 	if err != nil {
-		// Before a launch there is no key: any will do for the shape of it.
-		if job, err = state.Job(placeholderKey); err != nil {
-			return pluginsdk.Plan{}, err
-		}
-		job.Key = pluginsdk.KnownAtLaunch("the key of the attempt")
-		job.Dir = filepath.Join(state.Jobs(), job.Key)
+		return pluginsdk.Plan{}, err
 	}
 	b, err := f.build(c, job, s)
 	if err != nil {
@@ -58,13 +48,5 @@ func (f *spark) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (pl
 	if s.Deadlines.Run > 0 && b.request == nil {
 		show.RunLimit = s.Deadlines.Run.String()
 	}
-	// Arguments are shown as they are: no escaping for web pages.
-	var text strings.Builder
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(show); err != nil {
-		return pluginsdk.Plan{}, err
-	}
-	return pluginsdk.Plan{Request: text.String(), Format: "json", Notes: b.notes}, nil
+	return detached.PlanOf(show, b.notes)
 }
