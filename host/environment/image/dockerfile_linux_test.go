@@ -12,8 +12,8 @@ import (
 	"github.com/stephost/stephost/host/problem"
 )
 
-// TestDockerfile runs a stand-in for a tool, which writes down how it was called:
-// the real ones need rights that not every machine gives.
+// TestDockerfile runs a stand-in for a tool, which writes down how it was called. The
+// real ones, which need rights that not every machine gives, run in test/image.
 func TestDockerfile(t *testing.T) {
 	w := newWorld(t)
 	bin, called := t.TempDir(), filepath.Join(w.dir, "called")
