@@ -67,7 +67,9 @@ type Request struct {
 	// Logger may be nil.
 	Logger hclog.Logger
 
-	chunk int64 // tests shorten it; 0 = chunkSize
+	// Tests shorten these; 0 = chunkSize and retryFirst.
+	chunk int64
+	pause time.Duration
 }
 
 // AuthRequest asks for credentials for one repository.

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ const (
 type connector struct {
 	r         *Request
 	transport http.RoundTripper // nil = made at first use
-	first     time.Duration     // first pause; tests shorten it
+	first     time.Duration     // first pause
 
 	cache *cache // what is remembered of registries lies there; may be nil
 	keeps bool   // it is noted there too: not by who only looks
@@ -55,7 +56,7 @@ type connector struct {
 }
 
 func newConnector(r *Request) *connector {
-	c := &connector{r: r, first: retryFirst, pings: map[string]*pingAnswer{}}
+	c := &connector{r: r, first: cmp.Or(r.pause, retryFirst), pings: map[string]*pingAnswer{}}
 	if r.CacheDir != "" {
 		c.cache = newCache(r.CacheDir)
 	}

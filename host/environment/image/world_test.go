@@ -232,7 +232,7 @@ func newWorld(t testing.TB) *world {
 		require.NoError(t, os.WriteFile(filepath.Join(shims, "stephost-init-linux-"+arch), []byte("the shim for "+arch), 0o755))
 	}
 	w.request = Request{BaseImage: w.s.host + "/base/py:1", Push: w.s.host + "/ml", Sources: []source.Root{{Path: w.app}},
-		CacheDir: filepath.Join(w.dir, "cache"), ShimDir: shims, Environ: []string{},
+		CacheDir: filepath.Join(w.dir, "cache"), ShimDir: shims, Environ: []string{}, pause: 5 * time.Millisecond,
 		Progress: func(line string) { w.saidMu.Lock(); w.said = append(w.said, line); w.saidMu.Unlock() }}
 	return w
 }
