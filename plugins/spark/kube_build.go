@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +32,9 @@ var executorScript string
 
 //go:embed kube_allowed.py
 var allowedProgram string
+
+// driverPatience is the driver's longest wait for one answer of the API server.
+const driverPatience = 2 * time.Minute
 
 // driverInPod is where kube_driver.sh writes driver.py.
 const driverInPod = "/tmp/stephost-spark/driver.py"
@@ -119,6 +123,10 @@ func kubeProperties(c Config, s *pluginsdk.Step, set Settings, a amounts, own ma
 		"spark.kubernetes.driver.ownPersistentVolumeClaim":    "false",
 		"spark.kubernetes.driver.reusePersistentVolumeClaim":  "false",
 		"spark.kubernetes.executor.disableConfigMap":          "true", // the image has what SPARK_CONF_DIR has
+	}
+	// Spark gives an API server that is busy ten seconds, and then the driver up.
+	for _, name := range []string{"spark.kubernetes.driver.requestTimeout", "spark.kubernetes.driver.connectionTimeout"} {
+		p[name] = strconv.FormatInt(driverPatience.Milliseconds(), 10)
 	}
 	if set.GracePeriod > 0 {
 		// Spark 4.1 overrides what the template has.
