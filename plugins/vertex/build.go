@@ -44,7 +44,7 @@ func (v *vertex) build(c Config, s *pluginsdk.Step, secrets bool) (*built, error
 		return nil, pluginsdk.Config("environment", "a job of Vertex AI runs an image, and the step has none")
 	}
 	b := &built{}
-	picked, err := v.table.choose(set, s.Resources)
+	picked, err := machines().choose(set, s.Resources)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cloud.google.com/go/aiplatform/apiv1/aiplatformpb"
 	"google.golang.org/grpc/codes"
@@ -32,7 +33,9 @@ import (
 // What else is looked for (timeout, pulls of images) is an assumption.
 
 // exited finds how a replica ended.
-var exited = regexp.MustCompile(`non-zero status of (\d+)(?:\s*\((SIG[A-Z0-9]+)\))?`)
+var exited = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`non-zero status of (\d+)(?:\s*\((SIG[A-Z0-9]+)\))?`)
+})
 
 // judge fills in why a job ended.
 func judge(job *aiplatformpb.CustomJob, st *pluginsdk.Status) {
@@ -58,7 +61,7 @@ func judge(job *aiplatformpb.CustomJob, st *pluginsdk.Status) {
 		}
 		return
 	}
-	if m := exited.FindStringSubmatch(text); m != nil {
+	if m := exited().FindStringSubmatch(text); m != nil {
 		judgeExit(m, low, st)
 		return
 	}

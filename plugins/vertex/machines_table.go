@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/stephost/stephost/pluginsdk/machine"
 )
@@ -13,14 +14,15 @@ const (
 	tableDate   = "2026-10"
 )
 
-func newMachineTable() *machineTable {
+// machines is the table, which the first step needs, and no start of the plugin.
+var machines = sync.OnceValue(func() *machineTable {
 	return &machineTable{machine.Table{
 		Vendor: "Vertex AI", Source: tableSource, Date: tableDate,
 		Attribute: "settings.machine_type", Default: defaultMachine,
 		GPUs:  []string{"t4", "l4", "p4", "p100", "v100", "a100-40gb", "a100-80gb", "rtx-pro-6000", "h100", "h200", "b200", "gb200"},
 		Types: append(append(cpuTypes(), gpuTypes()...), n1WithGPUs()...),
 	}}
-}
+})
 
 // family is a series with the same memory for each core.
 type family struct {

@@ -20,7 +20,6 @@ type vertex struct {
 	budgets budget.Shared
 	// phases tells who reads a log whether the job waits or is over.
 	phases follow.Phases
-	table  *machineTable
 	// environ is where the default project comes from.
 	environ func(name string) string
 	// made is told of each new client; for tests, which close them.
@@ -28,7 +27,7 @@ type vertex struct {
 }
 
 func newVertex() *vertex {
-	v := &vertex{budgets: budget.Shared{Burst: callsBurst}, table: newMachineTable(), environ: environ, made: func(*gcp.Client) {}}
+	v := &vertex{budgets: budget.Shared{Burst: callsBurst}, environ: environ, made: func(*gcp.Client) {}}
 	v.clients.Release = func(c *gcp.Client) { c.Release() }
 	return v
 }

@@ -93,7 +93,7 @@ func (q *session) checkStep(ctx context.Context, s *pluginsdk.Step) []error {
 	if image := s.Environment.Image; image != nil {
 		found = append(found, q.checkImage(ctx, image.Reference))
 	}
-	picked, err := q.v.table.choose(set, s.Resources)
+	picked, err := machines().choose(set, s.Resources)
 	if err != nil {
 		return append(found, err)
 	}

@@ -49,7 +49,7 @@ func TestChooseMachine(t *testing.T) {
 		"not on vertex":     {asked: pluginsdk.Resources{GPUType: "a10g"}, want: "no machine type of Vertex AI has a a10g"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := newMachineTable().choose(c.set, c.asked)
+			got, err := machines().choose(c.set, c.asked)
 			if err != nil {
 				require.ErrorContains(t, err, c.want)
 				return
@@ -62,7 +62,7 @@ func TestChooseMachine(t *testing.T) {
 // TestTableIsOfTheAPI: every accelerator of the table is a value of the API, and
 // every value of the API has a kind of GPU or is a TPU.
 func TestTableIsOfTheAPI(t *testing.T) {
-	for _, row := range newMachineTable().Types {
+	for _, row := range machines().Types {
 		if row.GPU > 0 {
 			require.NoError(t, checkAccelerator(row.Accelerator), "%s", row)
 			assert.Equal(t, row.GPUType, gpuOf()[row.Accelerator])
