@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 24521 sha256:88cfad9d607c4b2d93652701cdaebac8ed2bef5317729030bddcad6489344511
+#!stephost flavor manifest v1 24576 sha256:797cec85a0e4f322bc501a31ed93e0690db499311a8ed390e11649172a3013df
 # The manifest of the flavor `sagemaker`. After a change: stephost flavor stamp flavor.hcl
 flavor "sagemaker" {
   version      = "0.1.0"
@@ -541,7 +541,7 @@ flavor "sagemaker" {
     An AWS login that the AWS SDKs find (environment, `aws configure`, `aws sso login`, an instance or container role), or `profile`, or an access key; an S3 bucket; a role that SageMaker may assume;
     an image repository in Amazon ECR, which `stephost` makes when it may. Quotas for training instances are 0 in new accounts: ask for "ml.m5.large for training job usage" in the console of Service Quotas.
 
-    CloudWatch keeps text: stdout and stderr of a node come as one stream (shown as stdout), a line over 256 KB comes in pieces, bytes that are no UTF-8 are replaced, and whether the last line had a newline is not known.
+    CloudWatch keeps text: stdout and stderr of a node come as one stream (shown as stdout), a long line comes in pieces (an event has at most 1 MB; where SageMaker cuts is not told), bytes that are no UTF-8 are replaced, and whether the last line had a newline is not known.
 
     Not verified on the real service, only on a fake: the texts by which a missing job, a job that is over and an existing experiment are told (another text shows as an error, never as a verdict); that a restarted spot job gets new log streams, ordered by the number in their name; that a line which arrives late is not given by a later page (the end of a log is read twice for that); how FailureReason quotes the failure file.
 

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// defaultLine is where log services of clouds cut (CloudWatch Logs: 256 KB per
-// event, Cloud Logging: 256 KB per entry).
+// defaultLine is where log services of clouds cut (Cloud Logging: 256 KB per
+// entry; CloudWatch Logs: 256 KB per event until April 2025, 1 MB since).
 const defaultLine = 256 << 10
 
 // Line is one line of output, without its newline.

@@ -26,7 +26,7 @@
 //	outputs: JOB/output/model.tar.gz, JOB/output/model/ (NONE)       api
 //	streams JOB/algo-N-TIME, both outputs in one                     doc (name), assumption (TIME orders)
 //	a line arrives late; some behind later ones                      doc (delay), assumption (order)
-//	an event has at most 256 KB                                      doc
+//	an event has at most 256 KB (1 MB since April 2025)              doc (size), assumption (that it cuts there)
 //	a forward token stays the same at the end                        api
 //	a line that arrives behind a token's place is not given by it    assumption
 //	Search shows a fresh job late                                    assumption
