@@ -23,6 +23,7 @@
 //	cancel: 202 with Location; CancelRequested, Canceled               api
 //	cancel of an ended job: 400                                        assumption
 //	limits.timeout ends a job as Canceled                              api
+//	no room, no image, a preempted node: Failed, a text that says so   assumption
 //	the command runs by `bash -c` in a directory of its own            assumption
 //	the source of the code asset is in that directory                  doc
 //	${{...}} in a command or variable that is no input: refused        assumption

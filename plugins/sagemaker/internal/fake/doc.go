@@ -20,6 +20,7 @@
 //	stop: SIGTERM, 120 s, SIGKILL (shorter here: -grace)             api
 //	Stopping, Stopped; MaxRuntimeExceeded                            api
 //	spot: Interrupted, Starting, Training again                      api (words), assumption (order)
+//	an instance that fails without spot: InternalServerError         assumption
 //	AlgorithmError: failure file, ", exit code: N"                   doc (failure file), assumption (text)
 //	image that cannot be had: ClientError                            doc
 //	InternalServerError                                              doc

@@ -10,6 +10,8 @@
 //	a job gets a numeric id from the service; no call changes a job   aiplatform.v1 JobService (there is no update)
 //	two creates with the same labels make two jobs                    JobService.CreateCustomJob: no request id
 //	fields with behavior REQUIRED must be set, OUTPUT_ONLY may not    google.api.field_behavior of the vendor's descriptors
+//	display_name of at most 128 characters, labels of 63              aiplatform.v1 CustomJob; docs: labels
+//	another project: PERMISSION_DENIED, whether it exists or not      assumption
 //	states QUEUED, PENDING, RUNNING, then an end                      aiplatform.v1 JobState
 //	a job starts QUEUED only where there is no room, else PENDING     assumption
 //	lists: page_size at most 100, filter, read_mask                   ListCustomJobsRequest; the limit is an assumption

@@ -155,11 +155,8 @@ func (j *job) stop(grace time.Duration) {
 
 func exitText(n *node, e cloudfake.Exit) string {
 	status := strconv.Itoa(e.Code)
-	switch {
-	case e.Signal == "SIGKILL":
-		status = "9(SIGKILL)"
-	case e.Signal != "":
-		status = "15(" + e.Signal + ")"
+	if e.Signal != "" {
+		status = fmt.Sprintf("%d(%s)", map[string]int{"SIGKILL": 9, "SIGSEGV": 11, "SIGTERM": 15}[e.Signal], e.Signal)
 	}
 	return fmt.Sprintf("The replica %s exited with a non-zero status of %s. Termination reason: Error. To find out more about why your job exited please check the logs.", n.task(), status)
 }
@@ -179,7 +176,7 @@ func (js *jobs) start(j *job) error {
 		for r := range int(pool.GetReplicaCount()) {
 			n := &node{pool: p, replica: r}
 			dir := filepath.Join(js.s.dir, "jobs", id, n.task())
-			command, err := js.s.command(pool.GetContainerSpec(), serviceEnv(spec, cluster, n, id), dir)
+			command, err := js.s.command(pool.GetContainerSpec(), serviceEnv(spec, cluster, n), dir)
 			if err != nil {
 				return err
 			}
@@ -229,12 +226,12 @@ func (s *server) program(name string) string {
 }
 
 // serviceEnv are the variables that the service sets.
-func serviceEnv(spec *aiplatformpb.CustomJobSpec, cluster map[string][]string, n *node, id string) map[string]string {
+func serviceEnv(spec *aiplatformpb.CustomJobSpec, cluster map[string][]string, n *node) map[string]string {
 	text, _ := json.Marshal(map[string]any{
 		"cluster": cluster, "environment": "cloud",
 		"task": map[string]any{"type": fmt.Sprintf("workerpool%d", n.pool), "index": n.replica},
 	})
-	env := map[string]string{"CLUSTER_SPEC": string(text), "CLOUD_ML_JOB_ID": id}
+	env := map[string]string{"CLUSTER_SPEC": string(text)}
 	if base := spec.GetBaseOutputDirectory().GetOutputUriPrefix(); base != "" {
 		base = strings.TrimSuffix(base, "/")
 		env["AIP_MODEL_DIR"], env["AIP_CHECKPOINT_DIR"], env["AIP_TENSORBOARD_LOG_DIR"] = base+"/model/", base+"/checkpoints/", base+"/logs/"
