@@ -4,6 +4,7 @@ package spark
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,10 @@ var (
 
 // javaHome is where Debian's package puts it.
 var javaHome = "/usr/lib/jvm/java-17-openjdk-" + runtime.GOARCH
+
+// parallel is how many tests run at once, however few processors there are: those
+// that kill wait for pods while the others compute.
+const parallel = "5"
 
 // baseBound is for the download of a base image's packages.
 const baseBound = 5 * time.Minute
@@ -86,6 +91,10 @@ func testMain(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	if err := torture.ShortSettle(dir, "plugins/spark"); err != nil {
+		return 1, err
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
 		return 1, err
 	}
 	return torture.Main(m, "plugins/spark"), nil

@@ -19,6 +19,7 @@ import (
 
 // TestSpark runs applications one after the other: each has three Javas.
 func TestSpark(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	shims(t)
 	w.register()
@@ -99,7 +100,7 @@ func recovered(w *world, source string) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // the plugin
 	}
 	require.NoError(w.t, p.cmd.Process.Kill())
-	_ = p.cmd.Wait()
+	<-p.over
 	require.NoError(w.t, os.WriteFile(filepath.Join(w.share(), "gate"), nil, 0o644))
 
 	e := w.start(source, args...).wait()

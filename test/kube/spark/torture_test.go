@@ -42,6 +42,7 @@ exit 1
 // through by itself, and no attempt has two drivers. That a real application comes
 // through such deaths is seen in TestSpark.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	needed(t)
 	kubectl := func(t *testing.T, args ...string) string {
 		out, err := cluster.Kubectl(context.Background(), args...).CombinedOutput()

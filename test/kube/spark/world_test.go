@@ -146,12 +146,13 @@ type launch struct {
 	cmd            *exec.Cmd
 	result         string
 	stdout, stderr buffer
+	over           chan struct{} // closed when it has ended
 }
 
 // start launches a step from a directory: flags, "--" and argv.
 func (w *world) start(source string, args ...string) *launch {
 	w.t.Helper()
-	p := &launch{w: w, result: filepath.Join(w.t.TempDir(), "result.json")}
+	p := &launch{w: w, result: filepath.Join(w.t.TempDir(), "result.json"), over: make(chan struct{})}
 	operator := []string{"--operator", "op"}
 	if args[0] == "--operator" {
 		operator, args = args[:2], args[2:]
@@ -160,7 +161,15 @@ func (w *world) start(source string, args ...string) *launch {
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	require.NoError(w.t, p.cmd.Start())
 	timer := time.AfterFunc(hang, func() { _ = p.cmd.Process.Kill() })
-	w.t.Cleanup(func() { timer.Stop() })
+	go func() {
+		defer close(p.over)
+		_ = p.cmd.Wait()
+		timer.Stop()
+	}()
+	w.t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.over
+	})
 	return p
 }
 
@@ -173,7 +182,7 @@ type ended struct {
 
 func (p *launch) wait() ended {
 	p.w.t.Helper()
-	_ = p.cmd.Wait()
+	<-p.over
 	e := ended{code: p.cmd.ProcessState.ExitCode(), stdout: p.stdout.String(), stderr: p.stderr.String()}
 	data, err := os.ReadFile(p.result)
 	require.NoError(p.w.t, err, "exit %d\n%s%s", e.code, e.stdout, e.stderr)
@@ -184,9 +193,16 @@ func (p *launch) wait() ended {
 // sees waits until a text was printed.
 func (p *launch) sees(text string) {
 	p.w.t.Helper()
-	require.Eventually(p.w.t, func() bool {
-		return strings.Contains(p.stdout.String(), text) || strings.Contains(p.stderr.String(), text) || p.cmd.ProcessState != nil
-	}, hang, look, "nobody says %q:\n%s%s", text, &p.stdout, &p.stderr)
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for over := false; !strings.Contains(p.stdout.String(), text); {
+		require.False(p.w.t, over, "nobody said %q:\n%s%s", text, &p.stdout, &p.stderr)
+		select {
+		case <-p.over:
+			over = true // all that it printed is there
+		case <-tick.C:
+		}
+	}
 }
 
 // passed are the variables of this process whose names begin with one of these.
