@@ -33,7 +33,8 @@ func TestDockerfile(t *testing.T) {
 			w := w.in(t)
 			w.request.RegistryPush = w.r.Host + "/by/" + name
 			tool := start(t, w)
-			w.request.Environ = append(os.Environ(), tool.env...)
+			const secret = "of-the-environment-90fe"
+			w.request.Environ = append(os.Environ(), append(tool.env, "API_TOKEN="+secret, "STEPHOST_REGISTRY_PASSWORD="+secret)...)
 			prepare := func() (*environment.Image, error) {
 				path := os.Getenv("PATH")
 				defer os.Setenv("PATH", path)
@@ -47,6 +48,8 @@ func TestDockerfile(t *testing.T) {
 			assert.Contains(t, w.said, name+" build", "another is installed, too")
 			ran := w.run(w.unpack(img.Pushed), "python3", "train.py")
 			assert.Equal(t, Ran{Output: "built by hand yes 3\n"}, *ran)
+
+			w.lacks(img.Pushed, secret)
 
 			// The tool has its cache: the same base, hence the same image.
 			again, err := prepare()

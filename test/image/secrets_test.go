@@ -99,6 +99,28 @@ func (p *place) grep(t *testing.T, secrets []string) (blobs int) {
 	return blobs
 }
 
+// lacks looks for a secret in an image: in its manifest, its config (labels, history and
+// variables are there) and every file of every layer.
+func (w *world) lacks(reference, secret string) {
+	w.t.Helper()
+	img, err := w.r.Pull(w.t.Context(), reference)
+	require.NoError(w.t, err)
+	manifest, err := img.RawManifest()
+	require.NoError(w.t, err)
+	config, err := img.RawConfigFile()
+	require.NoError(w.t, err)
+	assert.NotContains(w.t, string(manifest)+string(config), secret)
+	layers, err := img.Layers()
+	require.NoError(w.t, err)
+	for _, l := range layers {
+		files, err := Files(l)
+		require.NoError(w.t, err)
+		for name, data := range files {
+			assert.False(w.t, strings.Contains(name, secret) || bytes.Contains(data, []byte(secret)), name)
+		}
+	}
+}
+
 // TestARegistryWithAPassword: `stephost build` of a project whose step has secrets, for a
 // real registry that asks everybody for a password. What does not let it in is told
 // with registry, repository and sources; no secret is in what it printed, in its home
