@@ -11,7 +11,16 @@
 //
 // The registry is Debian's docker-registry, a process of its own with its own
 // disk. It tells of every blob that it took by a notification, which is how the
-// tests know what was uploaded: not by what stephost says.
+// tests know what was uploaded: not by what stephost says. All tests share one, each
+// with a repository of its own, but for those that look into its disk. What breaks
+// within an upload is also shown to CNCF's registry in its current version, which knows
+// afterwards where it stands. A relay of the test stands between, breaks connections at
+// a byte, and counts what came through.
+//
+// Dockerfiles are built by Debian's docker and buildah, and by BuildKit. Neither that nor
+// the current registry is Debian's: both are built once from Go modules of their own
+// (test/buildkit, test/registry) into the user's cache directory, which cmd/prebuild does
+// before the tests.
 //
 // An image is run by runc, from its layers unpacked into a directory, in
 // namespaces of its own but for the network. Nothing of the machine is in it.
