@@ -56,11 +56,11 @@ type Settings struct {
 	// Kubernetes type.
 	DriverCores      float64           `stephost:"driver_cores"`
 	NodeSelector     map[string]string `stephost:"node_selector"`
-	Tolerations      json.RawMessage   `stephost:"tolerations"`
+	Tolerations      []json.RawMessage `stephost:"tolerations"`
 	PodLabels        map[string]string `stephost:"pod_labels"`
 	PodAnnotations   map[string]string `stephost:"pod_annotations"`
-	Volumes          json.RawMessage   `stephost:"volumes"`
-	VolumeMounts     json.RawMessage   `stephost:"volume_mounts"`
+	Volumes          []json.RawMessage `stephost:"volumes"`
+	VolumeMounts     []json.RawMessage `stephost:"volume_mounts"`
 	ImagePullSecrets []string          `stephost:"image_pull_secrets"`
 	ImagePullPolicy  string            `stephost:"image_pull_policy"`
 	PodSecurity      string            `stephost:"pod_security"`

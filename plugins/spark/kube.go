@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/stephost/stephost/plugins/kubernetes/job"
@@ -43,12 +44,18 @@ func (c Config) job() job.Config {
 func (set Settings) jobs(c Config) job.Settings {
 	return job.Settings{
 		ServiceAccount: c.ServiceAccount, AutomountToken: true,
-		NodeSelector: set.NodeSelector, Tolerations: set.Tolerations, PodLabels: set.PodLabels, PodAnnotations: set.PodAnnotations,
-		Volumes: set.Volumes, VolumeMounts: set.VolumeMounts,
+		NodeSelector: set.NodeSelector, Tolerations: list(set.Tolerations), PodLabels: set.PodLabels, PodAnnotations: set.PodAnnotations,
+		Volumes: list(set.Volumes), VolumeMounts: list(set.VolumeMounts),
 		ImagePullSecrets: set.ImagePullSecrets, ImagePullPolicy: set.ImagePullPolicy,
 		PodSecurity: set.PodSecurity, GracePeriod: set.GracePeriod, TTL: set.TTL,
 		FailFast: []string{"InvalidImageName", "ErrImageNeverPull", "ImagePullBackOff", "CreateContainerConfigError"},
 	}
+}
+
+// list is one JSON value of its elements.
+func list(elements []json.RawMessage) json.RawMessage {
+	text, _ := json.Marshal(elements) // it was JSON before
+	return text
 }
 
 // make makes the request of a driver of this config.
