@@ -16,14 +16,13 @@ const (
 	// mostListed bounds a list: behind so many younger jobs of others a job is read
 	// alone.
 	mostListed = 5000
-	// explainEvery is how often a job that waits is read alone, for the reason.
-	explainEvery = time.Minute
 )
 
 // StatusBatch follows all runs with one list of stephost's jobs, which begins
 // with the newest (assumption) and is read until all were seen: its pages depend
 // on how many jobs are younger than the oldest watched one. A job that is over is
-// read alone, for its reason; one that the list does not name, too.
+// read alone, for its reason; so is one that the list does not name, and now and then
+// one that waits.
 func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Handle) ([]pluginsdk.StatusResult, error) {
 	out := make([]pluginsdk.StatusResult, len(hs))
 	index := make(map[string]int, len(hs))
@@ -44,6 +43,7 @@ func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Hand
 		return nil, err
 	}
 	left, listed := len(index), 0
+	var waiting []string
 	err = cl.list(ctx, propOwner+"=1", func(job *ml.JobBase) bool {
 		listed++
 		i, ok := index[text(job.Name)]
@@ -53,9 +53,11 @@ func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Hand
 		left--
 		if s := statusOf(job); !s.Phase.Terminal() {
 			s.URL = c.studio(text(job.Name))
-			if !cl.worthAsking(job, s) {
-				out[i] = pluginsdk.StatusResult{Status: s}
+			if waits(job, s) {
+				waiting = append(waiting, text(job.Name))
+				cl.reasons.recall(text(job.Name), &s)
 			}
+			out[i] = pluginsdk.StatusResult{Status: s}
 			cl.phases.Note(text(job.Name), s.Phase)
 		}
 		return left > 0 && listed < mostListed
@@ -63,28 +65,10 @@ func (g *azureml) StatusBatch(ctx context.Context, c Config, hs []pluginsdk.Hand
 	if err != nil {
 		return nil, err
 	}
+	if 2*cl.states.Left() >= cl.states.Most() { // else the budget is for more than reasons
+		if name := cl.reasons.next(waiting, time.Now()); name != "" {
+			out[index[name]] = pluginsdk.StatusResult{Err: pluginsdk.ErrAskSingly}
+		}
+	}
 	return out, nil
-}
-
-// worthAsking tells whether the run history should be asked why a job waits: it
-// does for long, was not asked for a while, and the budget has room.
-func (cl *client) worthAsking(job *ml.JobBase, s pluginsdk.Status) bool {
-	if s.Phase != pluginsdk.Queued && s.Phase != pluginsdk.Provisioning || time.Since(createdAt(job)) < explainAfter {
-		return false
-	}
-	if 2*cl.states.Left() < cl.states.Most() {
-		return false
-	}
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	now := time.Now()
-	if now.Sub(cl.explained[text(job.Name)]) < explainEvery {
-		return false
-	}
-	const most = 4096
-	if cl.explained == nil || len(cl.explained) >= most {
-		cl.explained = map[string]time.Time{}
-	}
-	cl.explained[text(job.Name)] = now
-	return true
 }

@@ -54,13 +54,12 @@ type client struct {
 	// states is the budget of questions about jobs.
 	states *budget.Budget
 	// phases tells who reads a log whether the job waits or is over.
-	phases follow.Phases
-	drop   func()
+	phases  follow.Phases
+	reasons reasons
+	drop    func()
 
 	mu    sync.Mutex
 	known *workspace // of the workspace; set once it was read
-	// explained is when a job that waits was last asked for its reason.
-	explained map[string]time.Time
 }
 
 // open returns the client of a config. Clients are shared by operators with the

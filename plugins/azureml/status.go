@@ -9,9 +9,6 @@ import (
 	"github.com/stephost/stephost/pluginsdk"
 )
 
-// explainAfter is how long a job waits before the run history is asked why.
-const explainAfter = 30 * time.Second
-
 // Status reads one job; the reason of its end, or of a long wait, comes from the
 // run history. A job that somebody deleted is lost.
 func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (pluginsdk.Status, error) {
@@ -37,8 +34,8 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	}
 	s := statusOf(job)
 	s.URL = c.studio(d.Job)
-	waits := s.Phase == pluginsdk.Queued || s.Phase == pluginsdk.Provisioning
-	if !s.Phase.Terminal() && !(waits && time.Since(createdAt(job)) > explainAfter) {
+	waiting := waits(job, s)
+	if !s.Phase.Terminal() && !waiting {
 		cl.phases.Note(d.Job, s.Phase)
 		return s, nil
 	}
@@ -48,14 +45,15 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	run, err := cl.details(ctx, d.Job)
 	switch {
 	case err == nil:
-	case gone(err) || waits:
+	case gone(err) || waiting:
 		run = &runDetails{} // a run history that has not heard of the job says nothing
 	default:
 		return pluginsdk.Status{}, cl.ask(err)
 	}
 	s.StartedAt, s.EndedAt = run.Start, run.End
-	if waits {
+	if waiting {
 		explain(run, &s)
+		cl.reasons.learned(d.Job, s, time.Now())
 	}
 	if s.Phase.Terminal() {
 		judge(job, run, &s)
@@ -63,6 +61,11 @@ func (g *azureml) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plu
 	}
 	cl.phases.Note(d.Job, s.Phase)
 	return s, nil
+}
+
+// waits tells whether a job has waited so long that a person wants to know why.
+func waits(job *ml.JobBase, s pluginsdk.Status) bool {
+	return (s.Phase == pluginsdk.Queued || s.Phase == pluginsdk.Provisioning) && time.Since(createdAt(job)) > explainAfter
 }
 
 func stateOf(job *ml.JobBase) ml.JobStatus {

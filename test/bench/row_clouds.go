@@ -21,7 +21,7 @@ const (
 	// cloudRuns wait on one operator.
 	cloudRuns = 500
 	// cloudSettle lets the pace of questions grow, cloudWindow is counted.
-	cloudSettle = 30 * time.Second
+	cloudSettle = 60 * time.Second
 	cloudWindow = 30 * time.Second
 	// cloudPatience bounds the submission of all.
 	cloudPatience = 5 * time.Minute
