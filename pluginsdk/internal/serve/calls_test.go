@@ -123,8 +123,6 @@ func TestStreams(t *testing.T) {
 	require.NoError(t, err)
 	err = run(watchMethod, func(any, grpc.ServerStream) error { return nil })
 	require.Equal(t, codes.Unavailable, status.Code(err))
-	err = run(broker+"StartStream", func(any, grpc.ServerStream) error { return nil })
-	require.Equal(t, codes.Unimplemented, status.Code(err))
 }
 
 func TestPanics(t *testing.T) {

@@ -51,9 +51,8 @@ func openLifeline(stop *stopper) (lifeline.Hello, error) {
 // child of the author's code takes itself for a plugin.
 func unexport() {
 	for _, name := range []string{
-		lifeline.CookieKey, lifeline.EnvFD, lifeline.EnvAttach, envSocketDir,
-		"PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
-		"PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_CLIENT_CERT", "PLUGIN_MULTIPLEX_GRPC",
+		lifeline.CookieKey, lifeline.EnvFD, lifeline.EnvAttach, envSocketDir, envSocketGroup,
+		envMinPort, envMaxPort, envClientCert, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MULTIPLEX_GRPC",
 	} {
 		_ = os.Unsetenv(name)
 	}

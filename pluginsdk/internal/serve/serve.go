@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
 	"github.com/stephost/stephost/proto/stephost/lifeline"
@@ -32,9 +30,6 @@ const (
 	// flushLimit bounds the wait for cancelled calls to return and for replies to
 	// reach the host. Both take microseconds with an author who heeds contexts.
 	flushLimit = time.Second
-
-	// envSocketDir is go-plugin's.
-	envSocketDir = goplugin.EnvUnixSocketDir
 )
 
 // Serve serves until it is told to stop, and then exits the process: 0 after an
@@ -62,7 +57,7 @@ func run(o Options, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "the stephost flavor %s cannot serve: %v\n", o.Flavor, err)
 		return ExitMisuse
 	}
-	tlsProvider, err := provider(hello, os.Getenv("PLUGIN_CLIENT_CERT") != "")
+	config, err := tlsConfig(hello, os.Getenv(envClientCert) != "")
 	if err != nil {
 		fmt.Fprintf(stderr, "the stephost flavor %s cannot serve: %v\n", o.Flavor, err)
 		return ExitMisuse
@@ -73,24 +68,19 @@ func run(o Options, stderr io.Writer) int {
 	session, endSession := context.WithCancel(context.Background())
 	defer endSession()
 	p := &plugin{
-		o: o, stdio: stdio{out: os.Stdout, err: os.Stderr},
+		o:       o,
 		calls:   newCalls(stop.context()),
 		session: Session{Context: session, Log: log},
 	}
 	p.calls.attached = attached
 	socketDir := os.Getenv(envSocketDir)
 
-	// go-plugin's Serve returns when the host has called its Shutdown, which is
-	// one more way of saying stop, or when it could not serve.
 	go func() {
 		defer stop.now()
-		goplugin.Serve(&goplugin.ServeConfig{
-			HandshakeConfig:  goplugin.HandshakeConfig{MagicCookieKey: lifeline.CookieKey, MagicCookieValue: lifeline.CookieValue},
-			VersionedPlugins: map[int]goplugin.PluginSet{lifeline.Major: {"operator": p}},
-			GRPCServer:       p.server,
-			TLSProvider:      tlsProvider,
-			Logger:           quiet(log),
-		})
+		if err := p.serve(stop, config, os.Stdout); err != nil {
+			log.Error("the plugin cannot serve", "error", err)
+			p.exit.Store(ExitMisuse)
+		}
 	}()
 
 	<-stop.context().Done()
@@ -103,11 +93,9 @@ func run(o Options, stderr io.Writer) int {
 	return int(p.exit.Load())
 }
 
-// plugin is what go-plugin serves.
+// plugin is what is served.
 type plugin struct {
-	goplugin.NetRPCUnsupportedPlugin
 	o       Options
-	stdio   stdio
 	calls   *calls
 	session Session
 
@@ -116,13 +104,13 @@ type plugin struct {
 	exit atomic.Int32
 }
 
-// server is go-plugin's hook for making the gRPC server.
+// server makes the gRPC server.
 func (p *plugin) server(opts []grpc.ServerOption) *grpc.Server {
 	s := grpc.NewServer(append(opts,
 		grpc.MaxRecvMsgSize(lifeline.MaxMessage),
 		grpc.MaxSendMsgSize(lifeline.MaxMessage),
-		grpc.ChainUnaryInterceptor(p.stdio.unary, p.calls.unary),
-		grpc.ChainStreamInterceptor(p.stdio.stream, p.calls.stream),
+		grpc.ChainUnaryInterceptor(p.calls.unary),
+		grpc.ChainStreamInterceptor(p.calls.stream),
 	)...)
 	p.mu.Lock()
 	p.grpc = s
@@ -130,24 +118,17 @@ func (p *plugin) server(opts []grpc.ServerOption) *grpc.Server {
 	return s
 }
 
-// GRPCServer is go-plugin's hook for registering services. It is the first
-// moment at which go-plugin has read all of its variables, and the last before
-// the author's code.
-func (p *plugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
+// register registers the contract. All variables of the host have been read, and
+// the author's code comes next.
+func (p *plugin) register(s *grpc.Server) error {
 	unexport()
 	if p.o.Setup != nil {
 		if err := p.o.Setup(p.session); err != nil {
-			p.exit.Store(ExitMisuse)
 			return err
 		}
 	}
 	p.o.Register(s)
 	return nil
-}
-
-// GRPCClient is never called: the host has its own.
-func (p *plugin) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, fmt.Errorf("the plugin's side has no client")
 }
 
 // end is the orderly stop: see package lifeline for the order.
@@ -199,18 +180,3 @@ func level(name string) hclog.Level {
 	}
 	return hclog.Info
 }
-
-// quiet is log for go-plugin's own messages, which are of no use below a
-// warning ("plugin address", one line per interrupt).
-func quiet(log hclog.Logger) hclog.Logger {
-	q := log.Named("go-plugin")
-	if q.GetLevel() < hclog.Warn {
-		q = hclog.New(&hclog.LoggerOptions{Name: "go-plugin", Level: hclog.Warn, Output: os.Stderr, JSONFormat: true})
-	}
-	return q
-}
-
-var (
-	_ goplugin.GRPCPlugin         = (*plugin)(nil)
-	_ func() (*tls.Config, error) = tlsFunc(nil)
-)

@@ -21,7 +21,7 @@ func TestAPersonGetsAHint(t *testing.T) {
 	require.Contains(t, text.String(), "stephost flavor register "+exe)
 }
 
-func TestProvider(t *testing.T) {
+func TestTLSConfig(t *testing.T) {
 	for name, c := range map[string]struct {
 		hello lifeline.Hello
 		auto  bool
@@ -33,7 +33,7 @@ func TestProvider(t *testing.T) {
 		"none for benchmark": {lifeline.Hello{Insecure: true}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := provider(c.hello, c.auto)
+			f, err := tlsConfig(c.hello, c.auto)
 			require.Nil(t, f)
 			if c.want == "" {
 				require.NoError(t, err)

@@ -10,13 +10,11 @@ import (
 	"github.com/stephost/stephost/proto/stephost/lifeline"
 )
 
-type tlsFunc func() (*tls.Config, error)
-
 var errStranger = errors.New("the peer is not the host that started this plugin")
 
-// provider makes go-plugin's TLSProvider of a hello: nil, which means AutoMTLS
-// or, for benchmarks, no TLS. It fails where nothing would protect the socket.
-func provider(h lifeline.Hello, auto bool) (tlsFunc, error) {
+// tlsConfig is that of a hello: nil means AutoMTLS or, for benchmarks, no TLS. It
+// fails where nothing would protect the socket.
+func tlsConfig(h lifeline.Hello, auto bool) (*tls.Config, error) {
 	if h.TLS == nil {
 		if !auto && !h.Insecure {
 			return nil, errors.New("the host sent neither a key nor a certificate")
@@ -31,8 +29,7 @@ func provider(h lifeline.Hello, auto bool) (tlsFunc, error) {
 	if block == nil {
 		return nil, errors.New("the host's certificate is no PEM text")
 	}
-	config := serverConfig(cert, block.Bytes)
-	return func() (*tls.Config, error) { return config, nil }, nil
+	return serverConfig(cert, block.Bytes), nil
 }
 
 // serverConfig answers the holder of the certificate peer (DER) and nobody else.
