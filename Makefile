@@ -10,6 +10,10 @@
 # make generate   code and documents that are made from other files
 
 GO       ?= go
+# Without gRPC's pages for net/http, which nobody serves: they bring text/template,
+# whose search for methods by name makes the linker keep every method of a vendor's
+# SDK. For the tests too, so that nothing is compiled twice.
+export GOFLAGS ?= -tags=grpcnotrace
 BIN      := bin
 TOOLS    := $(CURDIR)/$(BIN)/tools
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -69,6 +70,23 @@ func newLogsCalls(c *cloudwatchlogs.Client) logsCalls {
 // DescribeLogStreams lists the streams of a job.
 func (c logsCalls) DescribeLogStreams(ctx context.Context, in *cloudwatchlogs.DescribeLogStreamsInput, options ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeLogStreamsOutput, error) {
 	return c.describeLogStreams(ctx, in, options...)
+}
+
+// s3Calls are those of S3.
+type s3Calls struct {
+	HeadBucket call[s3.HeadBucketInput, s3.Options, s3.HeadBucketOutput]
+	GetObject  call[s3.GetObjectInput, s3.Options, s3.GetObjectOutput]
+
+	listObjects call[s3.ListObjectsV2Input, s3.Options, s3.ListObjectsV2Output]
+}
+
+func newS3Calls(c *s3.Client) s3Calls {
+	return s3Calls{HeadBucket: c.HeadBucket, GetObject: c.GetObject, listObjects: c.ListObjectsV2}
+}
+
+// ListObjectsV2 lists the outputs of a job.
+func (c s3Calls) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, options ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return c.listObjects(ctx, in, options...)
 }
 
 // stsCalls are those of STS.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -45,7 +46,7 @@ const (
 type client struct {
 	api  sagemakerCalls
 	logs logsCalls
-	s3   objects
+	s3   s3Calls
 	sts  stsCalls
 	ecr  ecrCalls
 
@@ -121,13 +122,15 @@ func dial(ctx context.Context, c Config) (*client, error) {
 	cl.api = newSageMakerCalls(api.NewFromConfig(cfg, func(o *api.Options) { o.BaseEndpoint = or(cl.endpoint("sagemaker"), o.BaseEndpoint) }))
 	cl.logs = newLogsCalls(cloudwatchlogs.NewFromConfig(cfg, func(o *cloudwatchlogs.Options) { o.BaseEndpoint = or(cl.endpoint("logs"), o.BaseEndpoint) }))
 	cl.sts = newSTSCalls(sts.NewFromConfig(cfg, func(o *sts.Options) { o.BaseEndpoint = or(cl.endpoint("sts"), o.BaseEndpoint) }))
-	// Making a repository and a login may be repeated.
+	// Making a repository, a login and reading a bucket may be repeated.
+	again := func() aws.Retryer { return retry.NewStandard() }
 	cl.ecr = newECRCalls(ecr.NewFromConfig(cfg, func(o *ecr.Options) {
-		o.BaseEndpoint, o.Retryer = or(cl.endpoint("ecr"), o.BaseEndpoint), retry.NewStandard()
+		o.BaseEndpoint, o.Retryer = or(cl.endpoint("ecr"), o.BaseEndpoint), again()
 	}))
-	if cl.s3, err = newObjects(ctx, cfg, cl.endpoint("s3")); err != nil {
-		return nil, pluginsdk.Config("", "the AWS profile: %w", err)
-	}
+	cl.s3 = newS3Calls(s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.BaseEndpoint, o.Retryer = or(cl.endpoint("s3"), o.BaseEndpoint), again()
+		o.UsePathStyle = o.BaseEndpoint != nil // an emulator has no host name for each bucket
+	}))
 	cl.states = budget.New(c.MaxCallsPerMinute, statesBurst)
 	cl.logCalls = budget.New(logCallsPerMinute, logCallsBurst)
 	return cl, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -30,16 +31,22 @@ func (cl *client) outputs(ctx context.Context, d *api.DescribeTrainingJobOutput)
 		whole[0].Name = path.Base(uri)
 	}
 	var found []pluginsdk.Output
-	err := cl.s3.list(ctx, bucket, prefix, func(o object) bool {
-		name := strings.TrimPrefix(strings.TrimPrefix(o.Key, prefix), "/")
-		if name == "" {
-			name = path.Base(o.Key)
+	for page := s3.NewListObjectsV2Paginator(cl.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix)}); page.HasMorePages(); {
+		out, err := page.NextPage(ctx)
+		if err != nil {
+			return whole
 		}
-		found = append(found, pluginsdk.Output{Name: name, Location: "s3://" + bucket + "/" + o.Key, Bytes: o.Size})
-		return len(found) <= maxOutputs
-	})
-	if err != nil || len(found) > maxOutputs {
-		return whole
+		for _, o := range out.Contents {
+			key := aws.ToString(o.Key)
+			name := strings.TrimPrefix(strings.TrimPrefix(key, prefix), "/")
+			if name == "" {
+				name = path.Base(key)
+			}
+			found = append(found, pluginsdk.Output{Name: name, Location: "s3://" + bucket + "/" + key, Bytes: aws.ToInt64(o.Size)})
+			if len(found) > maxOutputs {
+				return whole
+			}
+		}
 	}
 	return found
 }

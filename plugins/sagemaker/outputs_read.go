@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -42,21 +44,22 @@ func (g *sagemaker) OutputFiles(ctx context.Context, c Config, h pluginsdk.Handl
 		return nil, err
 	}
 	var files []pluginsdk.OutputFile
-	err = cl.s3.list(ctx, bucket, key, func(o object) bool {
-		name, below := strings.CutPrefix(o.Key, key+"/")
-		f := pluginsdk.OutputFile{Name: name, Bytes: o.Size, Version: o.ETag, ModifiedAt: o.LastModified}
-		switch {
-		case o.Key == key:
-			f.Name = ""
-			files = []pluginsdk.OutputFile{f}
-			return false
-		case below && !strings.HasSuffix(name, "/") && name != "": // no folder that the console made
-			files = append(files, f)
+	for page := s3.NewListObjectsV2Paginator(cl.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(key)}); page.HasMorePages(); {
+		out, err := page.NextPage(ctx)
+		if err != nil {
+			return nil, cl.askObject(err)
 		}
-		return true
-	})
-	if err != nil {
-		return nil, cl.askObject(err)
+		for _, o := range out.Contents {
+			name, below := strings.CutPrefix(aws.ToString(o.Key), key+"/")
+			f := pluginsdk.OutputFile{Name: name, Bytes: aws.ToInt64(o.Size), Version: aws.ToString(o.ETag), ModifiedAt: aws.ToTime(o.LastModified)}
+			switch {
+			case aws.ToString(o.Key) == key:
+				f.Name = ""
+				return []pluginsdk.OutputFile{f}, nil
+			case below && !strings.HasSuffix(name, "/") && name != "": // no folder that the console made
+				files = append(files, f)
+			}
+		}
 	}
 	return files, nil
 }
@@ -74,23 +77,22 @@ func (g *sagemaker) OpenOutput(ctx context.Context, c Config, h pluginsdk.Handle
 	if err != nil {
 		return f, nil, err
 	}
-	bytes := ""
+	in := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
 	if r.Offset > 0 {
-		bytes = fmt.Sprintf("bytes=%d-", r.Offset)
+		in.Range = aws.String(fmt.Sprintf("bytes=%d-", r.Offset))
 	}
-	answer, err := cl.s3.get(ctx, bucket, key, bytes)
+	out, err := cl.s3.GetObject(ctx, in, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
 	if err != nil {
 		return f, nil, cl.askObject(err)
 	}
-	f = pluginsdk.OutputFile{Bytes: answer.ContentLength, Version: answer.Header.Get("ETag")}
-	f.ModifiedAt, _ = http.ParseTime(answer.Header.Get("Last-Modified")) // zero = not told
+	f = pluginsdk.OutputFile{Bytes: aws.ToInt64(out.ContentLength), Version: aws.ToString(out.ETag), ModifiedAt: aws.ToTime(out.LastModified)}
 	if r.Offset > 0 {
-		if f.Bytes, err = wholeSize(answer.Header.Get("Content-Range")); err != nil {
-			_ = answer.Body.Close() // it is not read
+		if f.Bytes, err = wholeSize(aws.ToString(out.ContentRange)); err != nil {
+			_ = out.Body.Close() // it is not read
 			return f, nil, pluginsdk.Unreachable(err)
 		}
 	}
-	return f, answer.Body, nil
+	return f, out.Body, nil
 }
 
 // wholeSize reads the size of an object from the answer to a range of it:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	api "github.com/aws/aws-sdk-go-v2/service/sagemaker"
 
 	"github.com/stephost/stephost/pluginsdk"
@@ -50,7 +51,7 @@ func (cl *client) checkBucket(ctx context.Context, p place, c Config, set Settin
 		path = "settings.output_path"
 	}
 	bucket, _, _ := strings.Cut(strings.TrimPrefix(p.output(c, set), "s3://"), "/")
-	err := cl.s3.head(ctx, bucket)
+	_, err := cl.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
 	switch code := codeOf(err); {
 	case err == nil:
 		return nil

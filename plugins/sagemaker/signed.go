@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -59,11 +60,9 @@ func (cl *client) json(ctx context.Context, p place, service, target string, in,
 // address is where a service is, and the region that its signature names. IAM
 // has one address for a whole partition
 // (https://docs.aws.amazon.com/general/latest/gr/iam-service.html).
-func (cl *client) address(ctx context.Context, p place, service string) (address, region string, err error) {
+func (cl *client) address(p place, service string) (address, region string) {
 	region = p.region
-	name := "Service Quotas"
 	if service == "iam" {
-		name = "IAM"
 		switch p.partition {
 		case "aws-cn":
 			address, region = "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"
@@ -78,18 +77,14 @@ func (cl *client) address(ctx context.Context, p place, service string) (address
 			address += ".cn"
 		}
 	}
-	own, err := endpointOf(ctx, cl.aws, name, cl.endpoint(service))
-	if own != nil {
+	if own := or(cl.endpoint(service), text(os.Getenv("AWS_ENDPOINT_URL"))); own != nil {
 		address = *own
 	}
-	return address, region, err
+	return address, region
 }
 
 func (cl *client) send(ctx context.Context, p place, service, contentType, target string, body []byte) ([]byte, error) {
-	address, region, err := cl.address(ctx, p, service)
-	if err != nil {
-		return nil, err
-	}
+	address, region := cl.address(p, service)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, err

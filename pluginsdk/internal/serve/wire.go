@@ -33,7 +33,7 @@ import (
 // without it. Broker, stdio stream and reflection have no use here, and the host
 // does without them. https://github.com/hashicorp/go-plugin/blob/v1.8.0/docs/guide-plugin-write-non-go.md
 
-// Names of go-plugin's.
+// Names that are go-plugin's.
 const (
 	// coreProtocol is the version of the handshake line.
 	coreProtocol = 1
