@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/host/home"
+	"github.com/stephost/stephost/internal/pyenv"
 	"github.com/stephost/stephost/test/spark"
 	"github.com/stephost/stephost/test/torture"
 )
@@ -36,13 +37,7 @@ func newWorld(t *testing.T, flags ...string) *world {
 	w := &world{t: t, dir: dir}
 	w.env = append(install.Environ(), home.EnvVar+"="+filepath.Join(dir, "home"), "XDG_STATE_HOME="+filepath.Join(dir, "state"))
 	// The examples' requirements come from the package index of this machine.
-	for _, v := range os.Environ() {
-		for _, p := range []string{"PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"} {
-			if strings.HasPrefix(v, p) {
-				w.env = append(w.env, v)
-			}
-		}
-	}
+	w.env = append(w.env, pyenv.IndexEnviron()...)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Mkdir(w.source(), 0o700))
 	w.ok(append([]string{"operator", "register", "op", "--flavor=spark", "--spark-home=" + install.Home, "--set", "submit_kwargs=" + lean(nil)}, flags...)...)

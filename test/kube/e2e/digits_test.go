@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stephost/stephost/internal/pyenv"
 	"github.com/stephost/stephost/test/image"
 	"github.com/stephost/stephost/test/torture"
 )
@@ -47,7 +48,7 @@ func TestDigits(t *testing.T) {
 	l.must("operator", "register", "python", "--flavor=kubernetes", "--kubeconfig="+l.c.Kubeconfig, "--namespace="+l.namespace,
 		"--base-image="+ref.String(), "--registry="+l.c.Registry+"/steps", "--platform=linux/"+runtime.GOARCH)
 	// The example's requirements come from the package index of this machine.
-	l.env = append(l.env, passed("PIP_", "UV_", "SSL_CERT_", "HTTP", "NO_PROXY", "https_proxy", "no_proxy")...)
+	l.env = append(l.env, pyenv.IndexEnviron()...)
 	p := l.start("--operator", "python", "--requirements-file", filepath.Join(digits, "requirements.txt"), "--source", digits,
 		"--", "python3", "train.py", "--epochs", "20")
 	e := p.wait()
@@ -55,17 +56,4 @@ func TestDigits(t *testing.T) {
 	assert.Contains(t, e.stdout, "accuracy on the held-out part: 0.9")
 	assert.True(t, strings.HasPrefix(string(e.Values["accuracy"]), "0.9"), "%s", e.Values["accuracy"])
 	assert.Contains(t, l.kubectl("get", "jobs", "-o", "jsonpath={.items[0].spec.template.spec.containers[0].image}"), l.c.Registry+"/steps")
-}
-
-// passed are the variables of this process whose names begin with one of these.
-func passed(prefixes ...string) []string {
-	var out []string
-	for _, v := range os.Environ() {
-		for _, p := range prefixes {
-			if strings.HasPrefix(v, p) {
-				out = append(out, v)
-			}
-		}
-	}
-	return out
 }
