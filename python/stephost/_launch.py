@@ -117,7 +117,10 @@ def follow(words: list[str], env: dict[str, str], watch: Watch, *, check: bool, 
                 raise  # the second Ctrl-C: stephost goes on cancelling without us
             stopped = e
             watch.muted = not isinstance(e, KeyboardInterrupt)  # an error of on_log would come again
-            interrupt(p)
+            # A launch that is about to leave its run to the background is waited for: an
+            # orchestrator that ends this process in that moment has not said "cancel".
+            if not detach or isinstance(e, KeyboardInterrupt):
+                interrupt(p)
     drain.join(1)
     p.stdout.close()
     if not drain.is_alive():
@@ -159,7 +162,8 @@ async def follow_async(words: list[str], env: dict[str, str], watch: Watch, *, c
                 watch.feed(line)
         except Exception:
             watch.muted = True
-            p.send_signal(signal.SIGINT)
+            if not detach:
+                p.send_signal(signal.SIGINT)
             async for line in p.stdout:
                 watch.feed(line)
             raise
@@ -172,7 +176,8 @@ async def follow_async(words: list[str], env: dict[str, str], watch: Watch, *, c
         said = await asyncio.shield(work)
     except asyncio.CancelledError:
         try:
-            p.send_signal(signal.SIGINT)
+            if not detach:
+                p.send_signal(signal.SIGINT)
         except ProcessLookupError:
             pass
         await asyncio.shield(work)  # a second cancel leaves the rest to stephost

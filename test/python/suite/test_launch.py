@@ -193,6 +193,30 @@ def test_ctrl_c_cancels(tmp_path: Path, operator: str, group: bool) -> None:
         os.kill(job, 0)
 
 
+def test_an_error_while_detaching_leaves_the_run(tmp_path: Path) -> None:
+    """An orchestrator that ends a task by a signal has not said what becomes of the run."""
+    witness, token = tmp_path / "witness", f"detaching-{os.environ['STEPHOST_HOME']}"
+
+    class Ended(Exception):
+        pass
+
+    def on_term(*_: object) -> None:
+        raise Ended
+
+    before = signal.signal(signal.SIGTERM, on_term)
+    # The step may run before stephost knows that it was accepted.
+    killer = subprocess.Popen(["sh", "-c", f"while [ ! -s {witness} ]; do sleep 0.01; done; kill -TERM {os.getpid()}"])
+    try:
+        with pytest.raises(Ended):
+            stephost.launch(["sh", "-c", f"echo $$ > {witness}; exec sleep 600"], operator="here", token=token, detach=True, on_log=lambda _: None)
+            signal.pause()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        killer.wait()
+    assert "verdict" not in stephost.runs.show(token=token)
+    assert stephost.runs.cancel(token=token).class_ == "cancelled"
+
+
 def test_second_ctrl_c_leaves_the_cancel_to_stephost(tmp_path: Path) -> None:
     """The backend takes its time to cancel: the person need not."""
     pid, token = tmp_path / "pid", f"twice-{os.environ['STEPHOST_HOME']}"
