@@ -106,7 +106,9 @@ func needed(t *testing.T) {
 	if lacks == nil {
 		return
 	}
-	require.NotEqual(t, "true", os.Getenv("CI"), "%v", lacks)
+	if os.Getenv("CI") == "true" {
+		t.Fatal("CI must run this:", lacks)
+	}
 	t.Skip("SKIPPED, nothing of this was tested:", lacks)
 }
 
