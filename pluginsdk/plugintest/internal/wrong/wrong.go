@@ -111,8 +111,9 @@ func (w *wrong) GetMetadata(ctx context.Context, q *operatorv1.GetMetadataReques
 	return r, err
 }
 
-// work is how long a call holds its slot.
-const work = 20 * time.Millisecond
+// work is what a call takes while it holds its slot: long beside the way to the plugin,
+// on a busy machine too, so that the deadlines of some calls pass in it.
+const work = 200 * time.Millisecond
 
 // roomFor is how many calls a crowded plugin has room for.
 const roomFor = 40
@@ -142,7 +143,11 @@ func (w *wrong) Validate(ctx context.Context, q *operatorv1.ValidateRequest) (*o
 		if full {
 			return nil, status.Error(codes.ResourceExhausted, "all threads are busy")
 		}
-		time.Sleep(5 * work)
+		select {
+		case <-ctx.Done():
+			return nil, status.FromContextError(ctx.Err()).Err()
+		case <-time.After(work):
+		}
 	}
 	r, err := w.Server.Validate(ctx, &operatorv1.ValidateRequest{Target: w.target(q.GetTarget()), Step: w.step(q.GetStep()), Online: q.GetOnline()})
 	if len(r.GetDiagnostics()) == 0 && q.GetStep() != nil && (w.is("picky") && !q.GetOnline() || w.is("preflight") && q.GetOnline()) {
