@@ -109,10 +109,9 @@ func (f *spark) progressOf(ctx context.Context, v job.View, st *pluginsdk.Status
 		return
 	}
 	a := f.seen.of(v.Key)
-	if pause := max(progressEvery, a.pause); time.Since(a.asked) >= pause {
+	if pause := max(progressEvery, a.pause); a.due(st.PhaseSince, pause) {
 		ctx, cancel := context.WithTimeout(ctx, progressBound)
 		defer cancel()
-		a.asked = time.Now()
 		client := standalone.Client{HTTP: v.Cluster.HTTP()}
 		if p, err := client.Progress(ctx, v.Cluster.PodURL(v.Pods[i].Name, port), a.app); err == nil {
 			a.app, a.told, a.pause = p.App, p.String(), 0

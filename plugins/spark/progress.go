@@ -19,6 +19,11 @@ const (
 	// progressEvery is the pace of asking an application's UI: it shows what a
 	// person reads, and takes time from the driver.
 	progressEvery = 2 * time.Second
+	// progressAfter is how long an application runs before it is asked at all. The
+	// first question makes the driver load what answers it, which takes about a
+	// second of its processor: no more than the 3 % that a step may cost by then, and
+	// who waits for seconds alone needs no stages.
+	progressAfter = 30 * time.Second
 	// progressBound is for that question: a driver in a long garbage collection
 	// must not hold up what its process does.
 	progressBound = time.Second
@@ -141,16 +146,26 @@ func (f *spark) refine(c Config) detached.Refine {
 	}
 }
 
+// due says whether an application that runs since then is to be asked, and remembers
+// that it was.
+func (a *appSeen) due(since time.Time, pause time.Duration) bool {
+	now := time.Now()
+	if now.Sub(since) < progressAfter || now.Sub(a.asked) < pause {
+		return false
+	}
+	a.asked = now
+	return true
+}
+
 // tell shows the progress of a running application. A UI that does not answer
 // changes nothing: what counts is the driver's own process.
 func (f *spark) tell(ctx context.Context, a *appSeen, status *pluginsdk.Status) {
 	if a.ui == "" {
 		return
 	}
-	if time.Since(a.asked) >= progressEvery {
+	if a.due(status.PhaseSince, progressEvery) {
 		ctx, cancel := context.WithTimeout(ctx, progressBound)
 		defer cancel()
-		a.asked = time.Now()
 		client := standalone.Client{HTTP: f.seen.http}
 		if p, err := client.Progress(ctx, a.ui, a.app); err == nil {
 			a.app, a.told = p.App, p.String()
