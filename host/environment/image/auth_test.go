@@ -7,10 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -245,4 +249,34 @@ func TestRepositoryFor(t *testing.T) {
 	} {
 		assert.Equal(t, want, repositoryFor(in), in)
 	}
+}
+
+// A helper that waits for a person is left behind, and the next source is asked. It
+// has helperBound at most, and less where its caller has less, as here.
+func TestAHelperThatHangs(t *testing.T) {
+	require.Equal(t, 30*time.Second, helperBound)
+	w := newWorld(t)
+	pid := filepath.Join(t.TempDir(), "pid")
+	helper(t, w.s.host, "echo $$ > "+pid+".new; mv "+pid+".new "+pid+"; exec sleep 600")
+	repo, err := name.NewRepository(w.s.host + "/steps")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var helperPID int
+	go func() { // as soon as it hangs
+		defer cancel()
+		for ctx.Err() == nil {
+			text, err := os.ReadFile(pid)
+			if err == nil {
+				helperPID, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	_, err = dockerConfig(ctx, repo)
+	require.ErrorContains(t, err, "its credential helper did not answer")
+	require.NotZero(t, helperPID)
+	p, err := os.FindProcess(helperPID)
+	require.NoError(t, err)
+	require.NoError(t, p.Kill()) // it was left behind, and still ran
 }
