@@ -32,13 +32,17 @@ func Main(manifest []byte, impl Implementation) {
 	if code, done := command(os.Args, manifest, os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	server, err := NewServer(manifest, impl)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "this flavor cannot start: %v\n", err)
-		os.Exit(exitMisuse)
-	}
+	// The host's greeting, its connection and its TLS need nothing of the manifest,
+	// which takes milliseconds to read: both at once.
+	server := newServer(manifest, impl)
 	serve.Serve(serve.Options{
-		Flavor: server.manifest.name, Version: server.manifest.version,
+		Describe: func() (flavor, version string, err error) {
+			m, err := server.manifest()
+			if err != nil {
+				return "", "", err
+			}
+			return m.name, m.version, nil
+		},
 		Setup: func(s serve.Session) error {
 			server.start(s.Context, s.Log)
 			return nil

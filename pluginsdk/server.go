@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
@@ -20,7 +21,8 @@ import (
 type Server struct {
 	operatorv1.UnimplementedStepOperatorServer
 
-	manifest *manifest
+	// manifest reads it and compares it with impl, once.
+	manifest func() (*manifest, error)
 	impl     Implementation
 	ctx      context.Context // ends with the process
 	cancel   context.CancelFunc
@@ -33,17 +35,25 @@ type Server struct {
 // NewServer makes the contract of impl. It returns an error when manifest
 // cannot be read or does not agree with impl.
 func NewServer(manifest []byte, impl Implementation) (*Server, error) {
-	m, err := readManifest(manifest)
-	if err != nil {
-		return nil, err
-	}
-	if err := impl.check(m); err != nil {
-		return nil, err
-	}
-	s := &Server{manifest: m, impl: impl, log: newLogger()}
+	s := newServer(manifest, impl)
+	_, err := s.manifest()
+	return s, err
+}
+
+// newServer is NewServer without the reading of the manifest, which every call waits
+// for.
+func newServer(data []byte, impl Implementation) *Server {
+	s := &Server{impl: impl, log: newLogger()}
+	s.manifest = sync.OnceValues(func() (*manifest, error) {
+		m, err := readManifest(data)
+		if err != nil {
+			return nil, err
+		}
+		return m, impl.check(m)
+	})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.batches.server = s
-	return s, nil
+	return s
 }
 
 // Register registers the server with r.
@@ -78,21 +88,29 @@ type call struct {
 func (s *Server) begin(ctx context.Context, t *operatorv1.Target, name string, fields ...any) (context.Context, *call, error) {
 	log := s.log.With("call", name, "operator", t.GetOperator()).With(fields...)
 	ctx = WithLogger(ctx, log)
-	if d := t.GetManifestDigest(); d != "" && d != s.manifest.digest {
+	m, err := s.manifest()
+	if err != nil {
+		return ctx, nil, System(err)
+	}
+	if d := t.GetManifestDigest(); d != "" && d != m.digest {
 		return ctx, nil, &Error{Class: ClassConfig, Summary: fmt.Sprintf(
 			"this is flavor %s %s, but the config was validated with another manifest (%s instead of %s)",
-			s.manifest.name, s.manifest.version, d, s.manifest.digest)}
+			m.name, m.version, d, m.digest)}
 	}
 	c := &call{target: t, digest: digestOf(t.GetConfig(), false), credentials: digestOf(t.GetConfig(), true)}
-	err := guard(ctx, name, func() (err error) { c.session, err = s.impl.open(t); return err })
+	err = guard(ctx, name, func() (err error) { c.session, err = s.impl.open(t); return err })
 	return ctx, c, err
 }
 
 // GetMetadata answers from memory.
 func (s *Server) GetMetadata(context.Context, *operatorv1.GetMetadataRequest) (*operatorv1.GetMetadataResponse, error) {
+	m, err := s.manifest()
+	if err != nil {
+		return nil, refused(err)
+	}
 	return &operatorv1.GetMetadataResponse{
-		Flavor: s.manifest.name, Version: s.manifest.version, Protocol: s.manifest.protocol,
-		ManifestDigest: s.manifest.digest, Sdk: "stephost-go/" + Version,
+		Flavor: m.name, Version: m.version, Protocol: m.protocol,
+		ManifestDigest: m.digest, Sdk: "stephost-go/" + Version,
 	}, nil
 }
 
@@ -101,8 +119,8 @@ func absent(capability string) error {
 	return status.Errorf(codes.Unimplemented, "the flavor has no capability %q", capability)
 }
 
-// refused is the answer of a stream whose config cannot be read: no message of
-// the stream could say it.
+// refused is the answer of a call whose messages could not say that the config or
+// the manifest cannot be read.
 func refused(err error) error { return status.Error(codes.FailedPrecondition, err.Error()) }
 
 // streamEnd is the status of a stream whose context is over.

@@ -133,9 +133,13 @@ func scopeOf(p *operatorv1.Scope) Scope { return Scope{ID: p.GetId(), Display: p
 // job.
 func (s *Server) handle(p *operatorv1.Handle, key string, t *operatorv1.Target) (Handle, error) {
 	h := Handle{Version: max(p.GetVersion(), 1), Data: append([]byte(nil), p.GetData()...), Key: key, Scope: scopeOf(t.GetScope())}
-	if !slices.Contains(s.manifest.handles, h.Version) {
+	m, err := s.manifest()
+	if err != nil {
+		return h, err
+	}
+	if !slices.Contains(m.handles, h.Version) {
 		return h, fmt.Errorf("this is flavor %s %s, which reads handles of version %v, and the job has one of version %d: use the version of the flavor that the run was launched with",
-			s.manifest.name, s.manifest.version, s.manifest.handles, h.Version)
+			m.name, m.version, m.handles, h.Version)
 	}
 	return h, nil
 }

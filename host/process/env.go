@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/stephost/stephost/internal/failpoint"
+	"github.com/stephost/stephost/internal/gcstart"
 	"github.com/stephost/stephost/proto/stephost/lifeline"
 )
 
@@ -55,6 +56,7 @@ func CheckPassEnv(patterns []string) error {
 func environment(host, passEnv []string) []string {
 	patterns := slices.Concat(Baseline(), passEnv)
 	picked := make([]string, 0, 32)
+	own := false
 	for _, kv := range host {
 		name, _, ok := strings.Cut(kv, "=")
 		if !ok || name == "" || reserved(name) {
@@ -62,7 +64,11 @@ func environment(host, passEnv []string) []string {
 		}
 		if slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) }) {
 			picked = append(picked, kv)
+			own = own || name == gcstart.Name
 		}
+	}
+	if !own {
+		picked = append(picked, gcstart.Environ())
 	}
 	return append(picked, failpoint.Environ()...)
 }

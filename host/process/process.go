@@ -201,6 +201,8 @@ func (p *process) startFailed(ctx context.Context, stage Stage, cause error) err
 	case tooMuch:
 		e.Err = errors.New("it prints to standard output in place of the handshake")
 		e.Next = "check that the file is a plugin of stephost"
+	case ended != nil && ended.Code == lifeline.ExitMisuse:
+		e.Err = errors.New("it cannot serve") // and not that its connection broke
 	case ended != nil && stage == StageHandshake && major == "":
 		e.Err = errors.New("no handshake")
 	case stage == StageHandshake && major == "":

@@ -45,7 +45,7 @@ func TestEnvironmentIsTheBaselineAndPassEnv(t *testing.T) {
 	}
 	slices.Sort(names)
 	require.Equal(t, []string{
-		"AWS_PROFILE", "AWS_REGION", "HOME", "LC_TIME", "PATH",
+		"AWS_PROFILE", "AWS_REGION", "GOGC", "HOME", "LC_TIME", "PATH",
 		"PLUGIN_MAX_PORT", "PLUGIN_MIN_PORT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 		"STEPHOST_LIFELINE_FD", "STEPHOST_PLUGIN", "XDG_CACHE_HOME", "https_proxy",
 	}, names)

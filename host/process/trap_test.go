@@ -42,6 +42,7 @@ func TestPluginsThatDoNotStart(t *testing.T) {
 		"holder":    {[]string{"--mode=holder"}, StageHandshake, []string{"exit status 4"}},
 		"elsewhere": {[]string{"--mode=elsewhere"}, StageHandshake, []string{"192.0.2.1:80", "no local address"}},
 		"setup":     {[]string{"--mode=setup"}, StageHandshake, []string{"exit status 125", "the setup failed"}},
+		"slip":      {[]string{"--mode=slip"}, StageContact, []string{"exit status 125", "this flavor cannot start: code and manifest do not agree"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(o *Options) {
@@ -53,6 +54,7 @@ func TestPluginsThatDoNotStart(t *testing.T) {
 			var e *StartError
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, c.stage, e.Stage)
+			require.NotEqual(t, codes.Unavailable, status.Code(e.Err), "which would be tried again")
 			var p *problem.Error
 			require.ErrorAs(t, err, &p)
 			for _, want := range c.want {

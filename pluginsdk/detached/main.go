@@ -3,6 +3,7 @@ package detached
 import (
 	"os"
 
+	"github.com/stephost/stephost/internal/gcstart"
 	"github.com/stephost/stephost/pluginsdk/detached/runner"
 )
 
@@ -12,6 +13,7 @@ func RunnerMain(args []string) (code int, is bool) {
 	if len(args) != 3 || args[1] != runner.Argument {
 		return 0, false
 	}
+	gcstart.Settle()
 	return runner.Main(args[2]), true
 }
 

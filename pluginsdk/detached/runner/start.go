@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/stephost/stephost/internal/gcstart"
 	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 )
 
@@ -89,7 +90,7 @@ func spawn(dir string, stderr *os.File) (*talk, error) {
 		Path: path, Args: []string{name, Argument, dir}, Dir: "/",
 		// Nothing of the plugin's environment: it may hold credentials, and the
 		// runner needs none of it.
-		Env:    []string{"LANG=C"},
+		Env:    []string{"LANG=C", gcstart.Environ()},
 		Stdout: reply, SysProcAttr: apart(),
 	}
 	if stderr != nil {

@@ -46,11 +46,14 @@ func attach(o Options, dir string, stop *stopper, stderr io.Writer) (lifeline.He
 		<-interrupted
 		stop.now()
 	}()
-	dir, err := filepath.Abs(dir)
+	flavor, _, err := o.Describe()
 	if err != nil {
 		return lifeline.Hello{}, err
 	}
-	fmt.Fprintf(stderr, "The flavor %s waits in %s. Use it with:\n\n  stephost launch --attach-plugin %s=%s STEP\n\n", o.Flavor, dir, o.Flavor, dir)
+	if dir, err = filepath.Abs(dir); err != nil {
+		return lifeline.Hello{}, err
+	}
+	fmt.Fprintf(stderr, "The flavor %s waits in %s. Use it with:\n\n  stephost launch --attach-plugin %s=%s STEP\n\n", flavor, dir, flavor, dir)
 	hello, err := awaitHello(filepath.Join(dir, lifeline.HelloFile), stop)
 	if err != nil {
 		return hello, err

@@ -9,8 +9,10 @@ import (
 
 // Options say what to serve.
 type Options struct {
-	// Flavor and Version name the flavor to a person who starts the file.
-	Flavor, Version string
+	// Describe names the flavor to a person who starts the file, and in the list of
+	// processes. It is called while the plugin already serves, and may take
+	// milliseconds. An error ends the plugin (exit 125).
+	Describe func() (flavor, version string, err error)
 	// Register registers the implementation of the contract. It is called once,
 	// before the handshake; Session is filled then.
 	Register func(grpc.ServiceRegistrar)

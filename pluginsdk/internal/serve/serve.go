@@ -13,13 +13,14 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 
+	"github.com/stephost/stephost/internal/gcstart"
 	"github.com/stephost/stephost/proto/stephost/lifeline"
 )
 
 const (
 	// ExitMisuse is the exit code of a plugin that cannot serve: a person has
 	// started it, or the host's hello is unusable.
-	ExitMisuse = 125
+	ExitMisuse = lifeline.ExitMisuse
 	// TeardownLimit bounds Options.Teardown: enough to remove a few temporary
 	// files, and short beside the host's patience.
 	TeardownLimit = 2 * time.Second
@@ -41,9 +42,9 @@ func Serve(o Options) { os.Exit(run(o, os.Stderr)) }
 func run(o Options, stderr io.Writer) int {
 	by, attached := os.LookupEnv(lifeline.EnvAttach)
 	if os.Getenv(lifeline.CookieKey) != lifeline.CookieValue && !attached {
-		hint(stderr, o)
-		return ExitMisuse
+		return hint(stderr, o)
 	}
+	gcstart.Settle()
 	stop := newStopper()
 	stop.onSignals()
 	var hello lifeline.Hello
@@ -54,16 +55,14 @@ func run(o Options, stderr io.Writer) int {
 		hello, err = openLifeline(stop)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "the stephost flavor %s cannot serve: %v\n", o.Flavor, err)
+		fmt.Fprintf(stderr, "this stephost flavor cannot serve: %v\n", err)
 		return ExitMisuse
 	}
 	config, err := tlsConfig(hello, os.Getenv(envClientCert) != "")
 	if err != nil {
-		fmt.Fprintf(stderr, "the stephost flavor %s cannot serve: %v\n", o.Flavor, err)
+		fmt.Fprintf(stderr, "this stephost flavor cannot serve: %v\n", err)
 		return ExitMisuse
 	}
-	setProcessName("stephost-" + o.Flavor)
-
 	log := hclog.New(&hclog.LoggerOptions{Level: level(hello.LogLevel), Output: stderr, JSONFormat: !attached})
 	session, endSession := context.WithCancel(context.Background())
 	defer endSession()
@@ -76,8 +75,18 @@ func run(o Options, stderr io.Writer) int {
 	socketDir := os.Getenv(envSocketDir)
 
 	go func() {
+		flavor, _, err := o.Describe()
+		if err != nil {
+			cannotStart(stderr, err)
+			p.exit.Store(ExitMisuse)
+			stop.now()
+			return
+		}
+		setProcessName("stephost-" + flavor)
+	}()
+	go func() {
 		defer stop.now()
-		if err := p.serve(stop, config, os.Stdout); err != nil {
+		if err := p.serve(stop, config, os.Stdout); err != nil && stop.context().Err() == nil {
 			log.Error("the plugin cannot serve", "error", err)
 			p.exit.Store(ExitMisuse)
 		}
@@ -162,16 +171,25 @@ func within(limit time.Duration, f func()) {
 	}
 }
 
-// hint is for the person who has started the file.
-func hint(w io.Writer, o Options) {
+// hint is for the person who has started the file. It returns the exit code.
+func hint(w io.Writer, o Options) int {
+	flavor, version, err := o.Describe()
+	if err != nil {
+		cannotStart(w, err)
+		return ExitMisuse
+	}
 	path, err := os.Executable()
 	if err != nil {
 		path = os.Args[0]
 	}
 	fmt.Fprintf(w, "This is the stephost flavor %s, version %s: a plugin, which stephost starts when a step is launched.\n"+
 		"By itself it does nothing. Register it with:\n\n  stephost flavor register %s\n",
-		o.Flavor, o.Version, filepath.Clean(path))
+		flavor, version, filepath.Clean(path))
+	return ExitMisuse
 }
+
+// cannotStart says what an author has to mend.
+func cannotStart(w io.Writer, err error) { fmt.Fprintf(w, "this flavor cannot start: %v\n", err) }
 
 // level is the hclog level of a hello.
 func level(name string) hclog.Level {

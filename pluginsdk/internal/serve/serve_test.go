@@ -14,7 +14,8 @@ import (
 func TestAPersonGetsAHint(t *testing.T) {
 	t.Setenv(lifeline.CookieKey, "")
 	var text bytes.Buffer
-	require.Equal(t, ExitMisuse, run(Options{Flavor: "gpu", Version: "1.0.0"}, &text))
+	describe := func() (string, string, error) { return "gpu", "1.0.0", nil }
+	require.Equal(t, ExitMisuse, run(Options{Describe: describe}, &text))
 	require.Contains(t, text.String(), "This is the stephost flavor gpu, version 1.0.0")
 	exe, err := os.Executable()
 	require.NoError(t, err)

@@ -17,6 +17,10 @@ const (
 	// Major of the contract stephost.operator.v1, in the handshake line.
 	Major = 1
 
+	// ExitMisuse is the exit code of a plugin that cannot serve and has said why on
+	// standard error, before the handshake or after it: the host does not try again.
+	ExitMisuse = 125
+
 	// EnvFD names the variable with the lifeline's descriptor number.
 	EnvFD = "STEPHOST_LIFELINE_FD"
 	// EnvAttach names the directory in which a plugin that a person has started

@@ -68,12 +68,21 @@ func main() {
 	impl := &operator{meta: &operatorv1.GetMetadataResponse{
 		Flavor: *name, Version: *version, Protocol: []int32{int32(*protocol)}, ManifestDigest: *digest,
 	}}
+	if *mode == "slip" {
+		impl.asked, impl.never = make(chan struct{}), make(chan struct{})
+	}
 	if *mode == "plain" {
 		plain(impl)
 		return
 	}
 	serve.Serve(serve.Options{
-		Flavor: *name, Version: *version,
+		Describe: func() (string, string, error) {
+			if *mode == "slip" { // which is found while the plugin already serves
+				<-impl.asked
+				return "", "", fmt.Errorf("code and manifest do not agree")
+			}
+			return *name, *version, nil
+		},
 		Register: func(r grpc.ServiceRegistrar) { operatorv1.RegisterStepOperatorServer(r, impl) },
 		Setup: func(s serve.Session) error {
 			impl.log = s.Log
@@ -117,9 +126,15 @@ type operator struct {
 	operatorv1.UnimplementedStepOperatorServer
 	meta *operatorv1.GetMetadataResponse
 	log  hclog.Logger
+	// asked is closed by GetMetadata, which then waits for never; both may be nil.
+	asked, never chan struct{}
 }
 
 func (o *operator) GetMetadata(context.Context, *operatorv1.GetMetadataRequest) (*operatorv1.GetMetadataResponse, error) {
+	if o.asked != nil {
+		close(o.asked)
+		<-o.never
+	}
 	return o.meta, nil
 }
 

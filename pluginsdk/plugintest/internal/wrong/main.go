@@ -43,7 +43,8 @@ func main() {
 		return
 	}
 	serve.Serve(serve.Options{
-		Flavor: "wrong", Version: "0.1.0", Teardown: server.Close,
+		Describe: func() (string, string, error) { return "wrong", "0.1.0", nil },
+		Teardown: server.Close,
 		Register: func(r grpc.ServiceRegistrar) { operatorv1.RegisterStepOperatorServer(r, w) },
 	})
 }
