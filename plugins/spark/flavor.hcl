@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 29521 sha256:ef311c3b9a204f5d6418706acdb8e8b4967ff6e977dd9561ec91b6c44ccef7da
+#!stephost flavor manifest v1 29563 sha256:ef16d909e58e665845bac446425717a85e8c6a2c4503acf32e686506f6950a4a
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -374,7 +374,7 @@ flavor "spark" {
     type        = string
     default     = null
     one_of      = ["ALL", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF", "TRACE"]
-    description = "Level of Spark's own log. Above INFO stephost does not learn the application's ID, and shows no stages."
+    description = "Level of Spark's own log. Above INFO stephost does not learn the application's ID, and shows no stages; else it shows them from half a minute on."
   }
 
   setting "queue" {
