@@ -23,8 +23,8 @@ import (
 const wheelLimit = 100 << 20
 
 // TestForeignWheels builds the wheels of another platform and reads them: nothing of
-// it can run here. The flags are those of `make cross`, so that what that has
-// compiled is compiled.
+// it can run here. The flags are those of `make cross` and `make build`, so that
+// nothing is compiled twice.
 func TestForeignWheels(t *testing.T) {
 	t.Parallel()
 	bin, dist := filepath.Join(place(t), "bin"), t.TempDir()
@@ -35,7 +35,11 @@ func TestForeignWheels(t *testing.T) {
 		{"linux", "amd64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-amd64"},
 		{"linux", "arm64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-arm64"},
 	} {
-		cmd := exec.CommandContext(testContext(t), "go", "build", "-o", filepath.Join(bin, b.out), b.pkg)
+		args := []string{"build", "-o", filepath.Join(bin, b.out)}
+		if b.goos == "darwin" {
+			args = append(args, "-gcflags=all=-N -l")
+		}
+		cmd := exec.CommandContext(testContext(t), "go", append(args, b.pkg)...)
 		cmd.Dir = absolute(t, filepath.Join("../..", b.dir))
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+b.goos, "GOARCH="+b.goarch)
 		out, err := cmd.CombinedOutput()
