@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,15 +39,23 @@ type line struct {
 }
 
 // position is what a cursor holds: the last entry that was written, and the
-// latest receive time of what had been read by then.
+// latest receive time of what had been read by then. late is, of the entries that
+// were received then and came late, the last that was written, while there are more:
+// one batch of a writer has one receive time, and a break may fall into it.
 type position struct {
 	at       place
 	received int64
+	late     place
 }
 
-// cursor is "time/receive time/insert ID", times in nanoseconds.
+// cursor is "time/receive time/insert ID", times in nanoseconds. Behind the receive
+// time stands "~time~insert ID" of the late entry, if any.
 func (p position) cursor() string {
-	return strconv.FormatInt(p.at.nanos, 10) + "/" + strconv.FormatInt(p.received, 10) + "/" + p.at.id
+	late := ""
+	if p.late != (place{}) {
+		late = "~" + strconv.FormatInt(p.late.nanos, 10) + "~" + url.PathEscape(p.late.id)
+	}
+	return strconv.FormatInt(p.at.nanos, 10) + "/" + strconv.FormatInt(p.received, 10) + late + "/" + p.at.id
 }
 
 func parsePosition(cursor string) (p position, ok bool) {
@@ -53,11 +63,24 @@ func parsePosition(cursor string) (p position, ok bool) {
 	if len(parts) != 3 {
 		return p, false
 	}
-	var err1, err2 error
-	p.at.nanos, err1 = strconv.ParseInt(parts[0], 10, 64)
-	p.received, err2 = strconv.ParseInt(parts[1], 10, 64)
 	p.at.id = parts[2]
-	return p, err1 == nil && err2 == nil
+	received, late, more := strings.Cut(parts[1], "~")
+	var err1, err2, err3, err4 error
+	p.at.nanos, err1 = strconv.ParseInt(parts[0], 10, 64)
+	p.received, err2 = strconv.ParseInt(received, 10, 64)
+	if more {
+		nanos, id, _ := strings.Cut(late, "~")
+		p.late.nanos, err3 = strconv.ParseInt(nanos, 10, 64)
+		p.late.id, err4 = url.PathUnescape(id)
+	}
+	return p, errors.Join(err1, err2, err3, err4) == nil
+}
+
+// holds tells whether an entry had been written when the cursor was made: what lies
+// behind its place had not, and what lies before it only if it was received later.
+func (p position) holds(at place, received int64) bool {
+	return at.compare(p.at) <= 0 &&
+		(received < p.received || received == p.received && (p.late == place{} || at.compare(p.late) <= 0))
 }
 
 // sorter puts entries into order. It knows no clock but that of its caller and
@@ -150,9 +173,7 @@ func (s *sorter) add(e *loggingpb.LogEntry, now time.Time) (news bool) {
 		return false
 	}
 	s.seen[at] = received
-	// Of a resumed source: what lies behind the cursor's place is new, and what
-	// lies before it only if it was received later.
-	if p, ok := s.last[source]; ok && at.compare(p.at) <= 0 && received <= p.received {
+	if p, ok := s.last[source]; ok && p.holds(at, received) {
 		return false
 	}
 	s.pending = append(s.pending, line{source: source, at: at, received: received, seen: now, text: textOf(e)})
@@ -179,7 +200,7 @@ func (s *sorter) due(now time.Time, all bool) []line {
 	for _, l := range s.pending[:n] {
 		p := s.last[l.source]
 		// What came earlier than this stands before it, and was written.
-		p.at, p.received = l.at, max(p.received, l.received)
+		p.at, p.received, p.late = l.at, max(p.received, l.received), place{}
 		s.last[l.source] = p
 		l.cursor = p.cursor()
 		out = append(out, l)
@@ -209,9 +230,11 @@ func (s *sorter) late() []line {
 	slices.SortFunc(out, func(a, b line) int { return cmp.Or(cmp.Compare(a.received, b.received), byPlace(a, b)) })
 	for i, l := range out {
 		p := s.last[l.source]
-		// Of several that were received at once the last one moves it.
-		if !slices.ContainsFunc(out[i+1:], func(m line) bool { return m.source == l.source && m.received == l.received }) {
-			p.received = max(p.received, l.received)
+		if l.received >= p.received {
+			p.received, p.late = l.received, place{}
+			if slices.ContainsFunc(out[i+1:], func(m line) bool { return m.source == l.source && m.received == l.received }) {
+				p.late = l.at
+			}
 			s.last[l.source] = p
 		}
 		out[i].cursor = p.cursor()

@@ -215,6 +215,45 @@ func TestLateLogs(t *testing.T) {
 	}
 }
 
+// One batch of a writer has one receive time, and a break may fall into what came late
+// of it.
+func TestABreakWithinABatch(t *testing.T) {
+	begun := time.Now()
+	at := func(seconds int) time.Time { return begun.Add(time.Duration(seconds) * time.Second) }
+	first := entryAt(9, at(9), at(9), false)
+	late := []*loggingpb.LogEntry{entryAt(1, at(1), at(20), false), entryAt(2, at(2), at(20), false), entryAt(3, at(2), at(20), false)}
+	late[1].InsertId, late[2].InsertId = "a/b~c", "a/b~d%2F"
+	after := entryAt(10, at(10), at(20), false)
+	for cut := range 5 {
+		t.Run(fmt.Sprint(cut), func(t *testing.T) {
+			cursors, got := map[string]string{}, []string{}
+			keep := func(lines []line) {
+				for _, l := range lines {
+					got = append(got, l.text)
+					cursors[l.source.Name()] = l.cursor
+				}
+			}
+			d := handleData{Nodes: 1, Attempt: 1}
+			s := newSorterOf(d, cursors)
+			s.add(first, at(9))
+			keep(s.due(at(9), true))
+			all := append([]*loggingpb.LogEntry{first}, append(late, after)...)
+			for _, e := range all {
+				s.add(e, at(20))
+			}
+			lines := s.due(at(20), true)
+			require.Len(t, lines, 4)
+			keep(lines[:cut])
+			s = newSorterOf(d, cursors) // the host has died
+			for _, e := range all {
+				s.add(e, at(21))
+			}
+			keep(s.due(at(21), true))
+			assert.Equal(t, []string{"line 9", "line 1", "line 2", "line 3", "line 10"}, got)
+		})
+	}
+}
+
 func newSorterOf(d handleData, cursors map[string]string) *sorter {
 	return newSorterFrom(d, func(s pluginsdk.LogSource) string { return cursors[s.Name()] })
 }

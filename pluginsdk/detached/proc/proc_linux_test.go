@@ -32,13 +32,14 @@ func TestIdentity(t *testing.T) {
 	assert.Zero(t, Ticks(1<<30))
 }
 
-func start(t *testing.T, env []string, session bool, argv ...string) *exec.Cmd {
+// start starts a session, all of which is ended with the test.
+func start(t *testing.T, env []string, argv ...string) *exec.Cmd {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
 		_ = cmd.Wait()
 	})
 	return cmd
@@ -46,10 +47,10 @@ func start(t *testing.T, env []string, session bool, argv ...string) *exec.Cmd {
 
 func TestMembers(t *testing.T) {
 	const key = "membersmembersmembersmembe"
-	stranger := start(t, []string{Mark + "=" + key + "x"}, true, "sleep", "3600")
-	marked := start(t, []string{Mark + "=" + key}, true, "sleep", "3600")
+	stranger := start(t, []string{Mark + "=" + key + "x"}, "sleep", "3600")
+	marked := start(t, []string{Mark + "=" + key}, "sleep", "3600")
 	// The session outlives the mark: its second process drops the environment.
-	leader := start(t, nil, true, "sh", "-c", "sleep 3600 & wait")
+	leader := start(t, nil, "sh", "-c", "sleep 3600 & wait")
 	target := Target{PID: leader.Process.Pid, Ticks: Ticks(leader.Process.Pid)}
 	var members []int
 	for end := time.Now().Add(time.Minute); len(members) < 2 && time.Now().Before(end); {
