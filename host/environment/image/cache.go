@@ -84,9 +84,6 @@ func (c *cache) wait(ctx context.Context, name string, since time.Time) (unlock 
 		return nil, false, err
 	}
 	file := filepath.Join(dir, hexOf(name))
-	if fi, err := os.Stat(file); err == nil {
-		waited = fi.ModTime().After(since)
-	}
 	l := flock.New(file)
 	got, err := l.TryLock()
 	if err == nil && !got {
@@ -96,14 +93,21 @@ func (c *cache) wait(ctx context.Context, name string, since time.Time) (unlock 
 	if err != nil {
 		return nil, waited, err
 	}
+	// Only whoever holds the lock notes something, so that nothing is overlooked here.
+	if fi, err := os.Stat(file); err == nil && fi.Size() > 0 && fi.ModTime().After(since) {
+		waited = true
+	}
 	// The file stays: removing a lock that somebody waits for breaks it.
 	return func() { _ = l.Unlock() }, waited, nil
 }
 
-// done notes that what the lock is for was done; its holder calls it.
+// done notes that what the lock is for was done; its holder calls it. A lock file
+// without content was made by somebody who has not come to that. The kernel's own time
+// of a change may be some milliseconds old.
 func (c *cache) done(name string) {
-	now := time.Now()
-	_ = os.Chtimes(c.path("locks", hexOf(name)), now, now)
+	file, now := c.path("locks", hexOf(name)), time.Now()
+	_ = os.WriteFile(file, []byte("done\n"), 0o600)
+	_ = os.Chtimes(file, now, now)
 }
 
 // readJSON reads a record; one that is missing or torn counts as none.

@@ -58,7 +58,8 @@ func (s State) Create(j Job, m Meta) (held Meta, created bool, err error) {
 func (s State) makeDirs(j Job) error {
 	err := os.Mkdir(j.Dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) {
-		for _, dir := range []string{s.Jobs(), s.Tokens()} {
+		// That of the jobs comes last: whoever sees it finds the other, too.
+		for _, dir := range []string{s.Tokens(), s.Jobs()} {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return err
 			}
