@@ -3,6 +3,7 @@
 # make demo       a real training step, from nothing
 # make test       every test
 # make bench      the benchmarks, side by side in one run
+# make prebuild   the servers that the tests need and no package brings: some minutes, once
 # make torture    the long form of the crash tests
 # make fuzz       every fuzz target, FUZZTIME each
 # make lint       formatting, vet, static analysis, the contract's lint
@@ -32,7 +33,7 @@ PROTOC_GEN_GO       := v1.36.12
 PROTOC_GEN_GO_GRPC  := v1.6.2
 STATICCHECK_VERSION := v0.8.1
 
-.PHONY: all build wheel demo test bench torture fuzz lint cross generate check-generated breaking tools clean
+.PHONY: all build wheel demo test prebuild bench torture fuzz lint cross generate check-generated breaking tools clean
 
 all: build
 
@@ -85,6 +86,11 @@ test: build
 	  all=$$(echo "$$all" | grep -E '$(SLOW)'; echo "$$all" | grep -vE '$(SLOW)'); \
 	  $(GO) test -race -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -vE '$(DRIVERS)'); \
 	  CGO_ENABLED=0 $(GO) test -p $(TEST_PACKAGES) -timeout 45m $$(echo "$$all" | grep -E '$(DRIVERS)')
+
+# Without it the first test that needs one of them builds it.
+prebuild:
+	CGO_ENABLED=0 $(GO) run ./test/kube/cmd/prebuild
+	CGO_ENABLED=0 $(GO) run ./test/image/cmd/prebuild
 
 bench: build
 	$(GO) run ./test/bench

@@ -36,8 +36,10 @@ type Server struct {
 // cannot be read or does not agree with impl.
 func NewServer(manifest []byte, impl Implementation) (*Server, error) {
 	s := newServer(manifest, impl)
-	_, err := s.manifest()
-	return s, err
+	if _, err := s.manifest(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // newServer is NewServer without the reading of the manifest, which every call waits

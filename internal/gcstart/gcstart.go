@@ -22,8 +22,8 @@ const (
 func Environ() string { return Name + "=" + value }
 
 // Settle hides the variable from the children of this process, and goes back to Go's own
-// value when the start is over. A value that somebody else has set stays. Call it before
-// there is any other goroutine that reads the environment.
+// value when the start is over. A value that somebody else has set stays, but for the
+// very same one.
 func Settle() {
 	if os.Getenv(Name) != value {
 		return

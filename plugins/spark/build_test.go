@@ -92,17 +92,6 @@ func TestSecretsInClusterMode(t *testing.T) {
 	assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, "allow_visible_secrets")
 }
 
-func TestScan(t *testing.T) {
-	var a appSeen
-	a.scan([]byte("INFO JettyUtils: Start Jetty 0.0.0.0:4040 for SparkUI\nINFO Utils: Successfully started service 'SparkUI' on port 4041.\n"+
-		"INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-20261128173420-0000\n"), "worker1")
-	assert.Equal(t, "app-20261128173420-0000", a.app)
-	assert.Equal(t, "http://worker1:4041", a.ui)
-	var yarn appSeen
-	yarn.scan([]byte("INFO YarnClientImpl: Submitted application application_1234567890_0042\n"), "here")
-	assert.Equal(t, "application_1234567890_0042", yarn.app)
-}
-
 // TestSparkOfTheRequirements: where nothing names a Spark, that of the step's own
 // packages is taken; before they are there, a plan says so.
 func TestSparkOfTheRequirements(t *testing.T) {

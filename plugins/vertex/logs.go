@@ -47,7 +47,8 @@ const (
 // A position is an entry's time and insert ID, because entries are sorted by
 // them; and the latest time at which an entry that was read had been received,
 // because an entry may arrive late, with a time that was passed already. Such an
-// entry is written behind its place rather than lost.
+// entry is written behind its place rather than lost. While others that were received
+// with it are still to be written, the position names it, too.
 func (v *vertex) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r pluginsdk.LogRequest, w *pluginsdk.LogWriter) error {
 	d, err := readHandle(h)
 	if err != nil {
