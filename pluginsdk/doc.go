@@ -9,7 +9,7 @@
 // Optional interfaces (Finder, LogReader, Watcher, Planner, Preparer, Scoper,
 // Preflighter, Validator, Cleaner, BatchStatus, RegistryAuthorizer) are found by
 // type assertion. The capabilities in the manifest must agree with them; Main
-// checks that at start.
+// checks that at start. So is ProjectSetter, of the config's type.
 //
 // Invariants:
 //

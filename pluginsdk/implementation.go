@@ -72,6 +72,9 @@ func (r *remote[C]) open(t *operatorv1.Target) (*session, error) {
 	if err := decodeValues(t.GetConfig(), "config", &c); err != nil {
 		return nil, err
 	}
+	if i, ok := any(&c).(ProjectSetter); ok {
+		i.SetProject(t.GetProject())
+	}
 	s := &session{
 		submit: func(ctx context.Context, s *Step) (Handle, error) { return r.impl.Submit(ctx, c, s) },
 		status: func(ctx context.Context, h Handle) (Status, error) { return r.impl.Status(ctx, c, h) },

@@ -25,6 +25,14 @@ type Remote[C any] interface {
 	Cancel(ctx context.Context, c C, h Handle, o CancelOptions) error
 }
 
+// ProjectSetter is a config type that depends on the project, for example because a
+// name at the backend is made of it. *C implements it; SetProject is called when
+// the config of a call was decoded, with "" where there is no project. What Scope
+// answers may depend on it, and so may every other method.
+type ProjectSetter interface {
+	SetProject(name string)
+}
+
 // Finder looks for jobs. Capability "find".
 type Finder[C any] interface {
 	Find(ctx context.Context, c C, q Query) (Found, error)

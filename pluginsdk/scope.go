@@ -23,7 +23,7 @@ const (
 	maxScopes = 256
 )
 
-// scopes remembers the live scope per config and credentials.
+// scopes remembers the live scope per config, credentials and project.
 type scopes struct {
 	mu   sync.Mutex
 	live map[string]liveScope

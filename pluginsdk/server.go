@@ -82,7 +82,8 @@ func (s *Server) start(ctx context.Context, log hclog.Logger) {
 type call struct {
 	target  *operatorv1.Target
 	session *session
-	// digest is over the config without secrets, credentials with them.
+	// digest is over the config without secrets. credentials is over everything that
+	// decides whom a call asks: the config with its secrets, and the project.
 	digest, credentials string
 }
 
@@ -99,7 +100,7 @@ func (s *Server) begin(ctx context.Context, t *operatorv1.Target, name string, f
 			"this is flavor %s %s, but the config was validated with another manifest (%s instead of %s)",
 			m.name, m.version, d, m.digest)}
 	}
-	c := &call{target: t, digest: digestOf(t.GetConfig(), false), credentials: digestOf(t.GetConfig(), true)}
+	c := &call{target: t, digest: digestOf(t.GetConfig(), false), credentials: Key(digestOf(t.GetConfig(), true), t.GetProject())}
 	err = guard(ctx, name, func() (err error) { c.session, err = s.impl.open(t); return err })
 	return ctx, c, err
 }

@@ -48,6 +48,11 @@ type Step struct {
 
 	// Operator is the operator's name, for messages.
 	Operator string
+	// Project is the name of the project that the step belongs to, "" where there is
+	// none: any text of at most 256 bytes on one line, perhaps the name of a
+	// directory. Fit it to what the backend takes. See ProjectSetter for calls
+	// without a Step.
+	Project string
 	// Scope is the stored scope; empty before it was resolved.
 	Scope Scope
 	// Prepared is what Prepare returned (Submit only).
@@ -177,7 +182,7 @@ func stepOf(p *operatorv1.Step, t *operatorv1.Target) *Step {
 		Pipeline: p.GetPipeline(), PipelineRun: p.GetPipelineRun(), Name: p.GetName(),
 		Labels: copyMap(p.GetLabels()), Argv: slices.Clone(p.GetArgv()), Env: copyMap(p.GetEnv()),
 		Secrets: make(map[string]Secret, len(p.GetSecrets())), RunDir: p.GetRunDir(),
-		AllowVisibleSecrets: p.GetAllowVisibleSecrets(), Operator: t.GetOperator(), Scope: scopeOf(t.GetScope()),
+		AllowVisibleSecrets: p.GetAllowVisibleSecrets(), Operator: t.GetOperator(), Project: t.GetProject(), Scope: scopeOf(t.GetScope()),
 		config: t.GetConfig(), settings: p.GetSettings(),
 	}
 	for name, v := range p.GetSecrets() {

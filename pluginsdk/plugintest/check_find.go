@@ -13,7 +13,7 @@ func findChecks() []check {
 	return []check{
 		{id: "find.absent", says: "a key that was never used is not FOUND", full: true, can: []string{"find"}, run: (*suite).checkFindAbsent},
 		{id: "find.key", says: "Find by key tells the job, its run, attempt and request digest", full: true, can: []string{"find"}, jobs: 1, run: (*suite).checkFindKey},
-		{id: "find.token", says: "Find by run token tells all attempts", full: true, can: []string{"find"}, jobs: 2, run: (*suite).checkFindToken},
+		{id: "find.token", says: "Find by run token tells all attempts, from another project too", full: true, can: []string{"find"}, jobs: 2, run: (*suite).checkFindToken},
 		{id: "find.after-kill", says: "what a killed process has submitted is found by the next one, and goes on", full: true, can: []string{"find"}, kind: Remote, jobs: 1, run: (*suite).checkFindAfterKill},
 		{id: "launch.lost", says: "a step of the kind launch is LOST with its process, and nothing else", full: true, kind: Launch, jobs: 1, run: (*suite).checkLaunchLost},
 		{id: "scope.wrong", says: "another stored scope is WRONG_SCOPE in every call: could not ask, never a verdict", full: true, jobs: 1, run: (*suite).checkWrongScope},
@@ -115,9 +115,23 @@ func (s *suite) checkFindToken(ctx context.Context) error {
 		return err
 	}
 	want := map[string]int32{one.step.Key: 1, two.step.Key: 2}
+	elsewhere, err := s.otherProject(ctx, p, "plugintest, elsewhere")
+	if err != nil {
+		return err
+	}
+	for _, t := range []*operatorv1.Target{s.target(), elsewhere} {
+		if err := s.findAttempts(ctx, p, t, one.step.RunToken, want); err != nil {
+			return fmt.Errorf("project %q: %w", t.GetProject(), err)
+		}
+	}
+	return nil
+}
+
+// findAttempts waits until Find by token tells the attempts that are wanted, by key.
+func (s *suite) findAttempts(ctx context.Context, p *process, t *operatorv1.Target, token string, want map[string]int32) error {
 	until := time.Now().Add(s.m.settle + settleSlack)
 	for {
-		r, err := call(ctx, s, "Find", p.client.Find, &operatorv1.FindRequest{Target: s.target(), By: &operatorv1.FindRequest_RunToken{RunToken: one.step.RunToken}})
+		r, err := call(ctx, s, "Find", p.client.Find, &operatorv1.FindRequest{Target: t, By: &operatorv1.FindRequest_RunToken{RunToken: token}})
 		if err != nil {
 			return err
 		}

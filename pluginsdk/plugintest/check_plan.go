@@ -21,6 +21,7 @@ func planChecks() []check {
 	return []check{
 		{id: "plan.repeat", says: "Plan shows the same request each time, in a known format", can: []string{"plan"}, run: (*suite).checkPlan},
 		{id: "scope.stable", says: "Scope names one place: the same in each call and in each process", full: true, run: (*suite).checkScope},
+		{id: "project.any", says: "a project may have any name, or none", full: true, run: (*suite).checkProject},
 		{id: "preflight.accepted", says: "an online Validate finds nothing wrong with the test's own values", full: true, can: []string{"preflight"}, run: (*suite).checkPreflight},
 		{id: "prepare.repeat", says: "Prepare may be repeated, and ends with exactly one message that has done", full: true, can: []string{"prepare"}, run: (*suite).checkPrepare},
 		{id: "registry.not-ours", says: "RegistryAuth gives no credentials for somebody else's registry", full: true, can: []string{"registry_auth"}, run: (*suite).checkRegistry},
@@ -58,7 +59,11 @@ func (s *suite) checkPlan(ctx context.Context) error {
 
 // askScope asks for the live scope.
 func (s *suite) askScope(ctx context.Context, p *process) (*operatorv1.Scope, error) {
-	t := s.target()
+	return s.askScopeOf(ctx, p, s.target())
+}
+
+// askScopeOf asks for the live scope of a target.
+func (s *suite) askScopeOf(ctx context.Context, p *process, t *operatorv1.Target) (*operatorv1.Scope, error) {
 	t.Scope = nil
 	r, err := call(ctx, s, "Scope", p.client.Scope, &operatorv1.ScopeRequest{Target: t})
 	if err != nil {
@@ -100,6 +105,42 @@ func (s *suite) checkScope(ctx context.Context) error {
 	if one.GetId() != two.GetId() || one.GetId() != three.GetId() {
 		return fmt.Errorf("the same config leads to %q, %q and (another process) %q",
 			printable(one.GetId(), maxWord), printable(two.GetId(), maxWord), printable(three.GetId(), maxWord))
+	}
+	return nil
+}
+
+// otherProject is a target of another project, with its own scope where that
+// depends on the project.
+func (s *suite) otherProject(ctx context.Context, p *process, project string) (*operatorv1.Target, error) {
+	t := s.target()
+	t.Project = project
+	scope, err := s.askScopeOf(ctx, p, t)
+	t.Scope = scope
+	return t, err
+}
+
+func (s *suite) checkProject(ctx context.Context) error {
+	p, err := s.plugin(ctx)
+	if err != nil {
+		return err
+	}
+	const longest = 256
+	for _, project := range []string{"", "my project/7", "-._", "Größe \u2028 \uFFFD", strings.Repeat("p", longest)} {
+		shown := printable(project, maxWord)
+		t, err := s.otherProject(ctx, p, project)
+		if err != nil {
+			return fmt.Errorf("project %q: %w", shown, err)
+		}
+		if id := t.GetScope().GetId(); id == "" || len(id) > maxScope {
+			return fmt.Errorf("project %q: the id of the scope has %d bytes, expected 1 to %d", shown, len(id), maxScope)
+		}
+		r, err := call(ctx, s, "Validate", p.client.Validate, &operatorv1.ValidateRequest{Target: t})
+		if err != nil {
+			return fmt.Errorf("project %q: %w", shown, err)
+		}
+		if bad := onlyErrors(r.GetDiagnostics()); len(bad) > 0 {
+			return fmt.Errorf("project %q: %s", shown, describe(bad))
+		}
 	}
 	return nil
 }

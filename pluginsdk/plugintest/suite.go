@@ -240,7 +240,7 @@ func (s *suite) own(ctx context.Context) (*process, func(), error) {
 // target is what every request carries.
 func (s *suite) target() *operatorv1.Target {
 	return &operatorv1.Target{
-		Operator: "plugintest", FlavorVersion: s.m.version, ManifestDigest: s.m.digest, Config: s.config, Scope: s.scope,
+		Operator: "plugintest", FlavorVersion: s.m.version, ManifestDigest: s.m.digest, Config: s.config, Scope: s.scope, Project: "plugintest",
 	}
 }
 

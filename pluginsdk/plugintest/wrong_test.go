@@ -60,6 +60,8 @@ func wrongs() map[string]string {
 		"unknown-ignored":       "values.unknown",
 		"any-manifest":          "values.other-manifest",
 		"moving-scope":          "scope.stable",
+		"plain-projects":        "project.any",
+		"token-per-project":     "find.token",
 		"prepare-once":          "prepare.repeat",
 		"handle-version":        "run.succeeds",
 		"user-is-system":        "run.fails",

@@ -11,8 +11,9 @@ from .implementation import Session
 
 @dataclass(frozen=True)
 class Call:
-    """What every handler needs. credentials is a digest with the secrets, digest
-    one without them."""
+    """What every handler needs. digest is one of the config without its secrets,
+    credentials is everything that decides whom a call asks: a digest with them, and
+    the project."""
 
     target: pb.Target
     session: Session

@@ -89,6 +89,7 @@ def step_of(s: pb.Step, target: pb.Target) -> Step:
         run_dir=s.run_dir,
         allow_visible_secrets=s.allow_visible_secrets,
         operator=target.operator,
+        project=target.project,
         scope=scope_of(target.scope),
     )
 

@@ -71,6 +71,10 @@ class Remote(ABC):
             scope before any answer is passed on. Without it: a digest of config.
         def watch(self, config, handle) -> Iterator[Status]
             Replaces polling; ends after a terminal status.
+
+    A Config with the method `set_project(self, name: str)` is told the project of
+    each call, "" where there is none, when it was decoded: for names at the backend
+    that are made of it. See Step.project for what a name may be.
     """
 
     Config: ClassVar[type | None] = None

@@ -1,4 +1,4 @@
-"""Remembers the live scope per config and credentials, and compares it with the
+"""Remembers the live scope per config, credentials and project, and compares it with the
 stored one: another cluster's "no such job" is no news about ours."""
 
 from __future__ import annotations

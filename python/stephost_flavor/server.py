@@ -69,7 +69,10 @@ class Server:
                 f"({d} instead of {self.manifest.digest})",
             )
         session = self.implementation.open(target.config)
-        return Call(target, session, digest_of(target.config, False), digest_of(target.config, True))
+        if callable(set_project := getattr(type(session.config), "set_project", None)):
+            set_project(session.config, target.project)
+        credentials = digest_of(target.config, True) + "/" + target.project
+        return Call(target, session, digest_of(target.config, False), credentials)
 
     def metadata(self) -> pb.GetMetadataResponse:
         m = self.manifest

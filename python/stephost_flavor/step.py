@@ -158,6 +158,10 @@ class Step:
     """The person accepted that readers of the job can see the secrets."""
     operator: str = ""
     """The operator's name, for messages."""
+    project: str = ""
+    """Name of the project that the step belongs to, "" where there is none: any text
+    of at most 256 bytes on one line, perhaps the name of a directory. Fit it to what
+    the backend takes. See Remote for calls without a step."""
     scope: Scope = Scope("")
     """The stored scope; empty before it was resolved."""
     prepared: bytes = b""

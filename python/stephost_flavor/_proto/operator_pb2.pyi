@@ -109,18 +109,20 @@ class Scope(_message.Message):
     def __init__(self, id: _Optional[str] = ..., display: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
-    __slots__ = ("operator", "flavor_version", "manifest_digest", "config", "scope")
+    __slots__ = ("operator", "flavor_version", "manifest_digest", "config", "scope", "project")
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
     FLAVOR_VERSION_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     operator: str
     flavor_version: str
     manifest_digest: str
     config: Values
     scope: Scope
-    def __init__(self, operator: _Optional[str] = ..., flavor_version: _Optional[str] = ..., manifest_digest: _Optional[str] = ..., config: _Optional[_Union[Values, _Mapping]] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ...) -> None: ...
+    project: str
+    def __init__(self, operator: _Optional[str] = ..., flavor_version: _Optional[str] = ..., manifest_digest: _Optional[str] = ..., config: _Optional[_Union[Values, _Mapping]] = ..., scope: _Optional[_Union[Scope, _Mapping]] = ..., project: _Optional[str] = ...) -> None: ...
 
 class CouldNotAsk(_message.Message):
     __slots__ = ("reason", "diagnostic", "retry_after")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -169,8 +170,12 @@ func (w *wrong) Plan(ctx context.Context, q *operatorv1.PlanRequest) (*operatorv
 	return r, err
 }
 
-// Scope is wrong in "moving-scope".
+// Scope is wrong in "moving-scope" and "plain-projects".
 func (w *wrong) Scope(ctx context.Context, q *operatorv1.ScopeRequest) (*operatorv1.ScopeResponse, error) {
+	if w.is("plain-projects") && strings.ContainsFunc(q.GetTarget().GetProject(), func(r rune) bool { return r > unicode.MaxASCII }) {
+		return &operatorv1.ScopeResponse{Diagnostics: []*operatorv1.Diagnostic{{
+			Severity: operatorv1.Severity_SEVERITY_ERROR, Summary: "no such project", Class: operatorv1.Class_CLASS_CONFIG}}}, nil
+	}
 	r, err := w.Server.Scope(ctx, &operatorv1.ScopeRequest{Target: w.target(q.GetTarget())})
 	if s := r.GetScope(); w.is("moving-scope") && s != nil {
 		s.Id += fmt.Sprintf(":%d", os.Getpid())

@@ -125,8 +125,8 @@ func (w *wrong) over(ctx context.Context, q *operatorv1.SubmitRequest) bool {
 	return false
 }
 
-// Find is wrong in "forgetful", "finds-anything", "attempt" and
-// "token-first-only".
+// Find is wrong in "forgetful", "finds-anything", "attempt", "token-first-only" and
+// "token-per-project".
 func (w *wrong) Find(ctx context.Context, q *operatorv1.FindRequest) (*operatorv1.FindResponse, error) {
 	r, err := w.Server.Find(ctx, &operatorv1.FindRequest{Target: w.target(q.GetTarget()), By: q.GetBy()})
 	if err != nil || r.GetCouldNotAsk() != nil {
@@ -144,6 +144,8 @@ func (w *wrong) Find(ctx context.Context, q *operatorv1.FindRequest) (*operatorv
 		}
 	case w.is("token-first-only") && q.GetRunToken() != "" && len(r.GetJobs()) > 1:
 		r.Jobs = r.Jobs[:1]
+	case w.is("token-per-project") && q.GetRunToken() != "" && strings.Contains(q.GetTarget().GetProject(), "elsewhere"):
+		return absent, nil
 	case w.is("any-body"):
 		for _, j := range r.GetJobs() {
 			j.RequestDigest = ""

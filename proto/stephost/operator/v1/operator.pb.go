@@ -725,7 +725,22 @@ type Target struct {
 	Config *Values `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	// The stored scope. Absent before the Scope call. A plugin whose live scope
 	// differs MUST answer CouldNotAsk with WRONG_SCOPE.
-	Scope         *Scope `protobuf:"bytes,5,opt,name=scope,proto3" json:"scope,omitempty"`
+	Scope *Scope `protobuf:"bytes,5,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Name of the project that the run was launched from, or, in a call that is
+	// about no run, of the one that the person is in. Empty where there is none, and
+	// from a host that knows no projects: a plugin MUST NOT need one.
+	//
+	// It is stored with the run and the same in every call about it. Two runs of one
+	// operator MAY have different ones, and so MAY a run that another home has found
+	// by its token and joined there: scope and handle MUST lead to its job, and its
+	// token to all of its jobs, whatever project they come with. Where the scope
+	// depends on the project, Scope answers for the one of the request.
+	//
+	// Any UTF-8 text of at most 256 bytes on one line: it may be the name of a
+	// directory. A plugin that makes a name, label or tag of it MUST fit it to what
+	// its backend takes, and MUST NOT mix up the jobs of two projects whose names
+	// are equal when they were fitted.
+	Project       string `protobuf:"bytes,6,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -793,6 +808,13 @@ func (x *Target) GetScope() *Scope {
 		return x.Scope
 	}
 	return nil
+}
+
+func (x *Target) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
 }
 
 // CouldNotAsk says that the backend gave no answer; nothing follows from it.
@@ -4933,13 +4955,14 @@ const file_stephost_operator_v1_operator_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1c.stephost.operator.v1.SecretR\x05value:\x028\x01\"1\n" +
 	"\x05Scope\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\adisplay\x18\x02 \x01(\tR\adisplay\"\xdd\x01\n" +
+	"\adisplay\x18\x02 \x01(\tR\adisplay\"\xf7\x01\n" +
 	"\x06Target\x12\x1a\n" +
 	"\boperator\x18\x01 \x01(\tR\boperator\x12%\n" +
 	"\x0eflavor_version\x18\x02 \x01(\tR\rflavorVersion\x12'\n" +
 	"\x0fmanifest_digest\x18\x03 \x01(\tR\x0emanifestDigest\x124\n" +
 	"\x06config\x18\x04 \x01(\v2\x1c.stephost.operator.v1.ValuesR\x06config\x121\n" +
-	"\x05scope\x18\x05 \x01(\v2\x1b.stephost.operator.v1.ScopeR\x05scope\"\xc6\x02\n" +
+	"\x05scope\x18\x05 \x01(\v2\x1b.stephost.operator.v1.ScopeR\x05scope\x12\x18\n" +
+	"\aproject\x18\x06 \x01(\tR\aproject\"\xc6\x02\n" +
 	"\vCouldNotAsk\x12@\n" +
 	"\x06reason\x18\x01 \x01(\x0e2(.stephost.operator.v1.CouldNotAsk.ReasonR\x06reason\x12@\n" +
 	"\n" +
