@@ -28,7 +28,7 @@ func (h *Host) Join(ctx context.Context, p *project.Project, operator, token str
 	if err != nil {
 		return nil, err
 	}
-	o := launch.LookupOptions{Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Config: sel.Config.Config,
+	o := launch.LookupOptions{Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Project: sel.Project, Config: sel.Config.Config,
 		SecretConfig: sel.Config.SecretConfig, Resolver: h.resolver(ctx), Token: token}
 	found, err := launch.Lookup(ctx, o)
 	if err != nil {

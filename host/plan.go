@@ -93,7 +93,7 @@ func (h *Host) CheckFlavor(ctx context.Context, sel *OperatorSelection) ([]Check
 		return nil, err
 	}
 	answers, err := launch.Preflight(ctx, launch.PreflightOptions{
-		Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Config: sel.Config.Config,
+		Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Project: sel.Project, Config: sel.Config.Config,
 		SecretConfig: sel.Config.SecretConfig, Resolver: h.resolver(ctx)})
 	if err != nil {
 		return nil, err

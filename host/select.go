@@ -229,13 +229,15 @@ func (h *Host) flavorOf(ctx context.Context, sel *Selection, stage schema.Stage)
 // OperatorSelection is an operator with its flavor, checked against it.
 type OperatorSelection struct {
 	Selection
-	Config *project.ResolvedOperator
+	// Project is the name of the project that it was selected in; "" = none.
+	Project string
+	Config  *project.ResolvedOperator
 }
 
 // SelectOperator finds an operator and checks it against its flavor's manifest.
 // No plugin is started.
 func (h *Host) SelectOperator(ctx context.Context, p *project.Project, name string, stage schema.Stage) (*OperatorSelection, error) {
-	sel := &OperatorSelection{}
+	sel := &OperatorSelection{Project: p.Name()}
 	var err error
 	if sel.Operator, sel.Registered, err = h.operator(ctx, p, name); err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ func BuildImage(ctx context.Context, o BuildOptions) (*environment.Image, error)
 	defer b.close()
 	req := ImageRequest(o.Home, o.Flavor.Manifest, o.Step)
 	req.Logger, req.Progress = o.Log, o.Progress
-	req.Auth = lazyAuth(b, o.Flavor, o.Operator, o.Step.Config, o.Step.SecretConfig, o.Resolver)
+	req.Auth = lazyAuth(b, o)
 	return environment.PrepareImage(ctx, req)
 }
 
@@ -172,7 +172,7 @@ func DescribeImage(ctx context.Context, o BuildOptions, online bool) (*environme
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
 	req := ImageRequest(o.Home, o.Flavor.Manifest, o.Step)
-	req.Auth = lazyAuth(b, o.Flavor, o.Operator, o.Step.Config, o.Step.SecretConfig, o.Resolver)
+	req.Auth = lazyAuth(b, o)
 	return environment.DescribeImage(ctx, req, online)
 }
 
@@ -181,21 +181,21 @@ func CheckImage(ctx context.Context, o BuildOptions) []environment.ImageFinding 
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
 	req := ImageRequest(o.Home, o.Flavor.Manifest, o.Step)
-	req.Auth = lazyAuth(b, o.Flavor, o.Operator, o.Step.Config, o.Step.SecretConfig, o.Resolver)
+	req.Auth = lazyAuth(b, o)
 	return environment.CheckImage(ctx, req)
 }
 
 // lazyAuth resolves the operator's secrets when the plugin is asked.
-func lazyAuth(b *backend, f *Flavor, operator string, config []byte, refs map[string]string, r schema.Resolver) func(context.Context, environment.ImageAuthRequest) (*environment.ImageCredentials, error) {
-	if !f.Manifest.Can("registry_auth") {
+func lazyAuth(b *backend, o BuildOptions) func(context.Context, environment.ImageAuthRequest) (*environment.ImageCredentials, error) {
+	if !o.Flavor.Manifest.Can("registry_auth") {
 		return nil
 	}
 	return func(ctx context.Context, q environment.ImageAuthRequest) (*environment.ImageCredentials, error) {
-		target, err := planTarget(ctx, f, operator, config, refs, r)
+		target, err := planTarget(ctx, o.Flavor, o.Operator, o.Step.Project, o.Step.Config, o.Step.SecretConfig, o.Resolver)
 		if err != nil {
 			return nil, err
 		}
-		return registryAuth(b, f.Manifest, target)(ctx, q)
+		return registryAuth(b, o.Flavor.Manifest, target)(ctx, q)
 	}
 }
 

@@ -31,7 +31,7 @@ func requestOf(r *runs.Run, p plan, i int) jobRequest {
 		base: &operatorv1.Target{
 			Operator: r.Operator, FlavorVersion: r.Pin.Version, ManifestDigest: r.Pin.ManifestDigest,
 			Config: &operatorv1.Values{Json: p.Step.Config},
-			Scope:  &operatorv1.Scope{Id: r.Pin.ScopeID, Display: r.Pin.ScopeDisplay},
+			Scope:  &operatorv1.Scope{Id: r.Pin.ScopeID, Display: r.Pin.ScopeDisplay}, Project: p.Step.Project,
 		},
 		credentials: p.Step.SecretConfig,
 	}
@@ -46,6 +46,6 @@ func (q jobRequest) target(ctx context.Context, r schema.Resolver) (*operatorv1.
 	return &operatorv1.Target{
 		Operator: q.base.GetOperator(), FlavorVersion: q.base.GetFlavorVersion(), ManifestDigest: q.base.GetManifestDigest(),
 		Config: &operatorv1.Values{Json: q.base.GetConfig().GetJson(), Secrets: secrets},
-		Scope:  q.base.GetScope(),
+		Scope:  q.base.GetScope(), Project: q.base.GetProject(),
 	}, nil
 }

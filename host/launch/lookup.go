@@ -15,9 +15,12 @@ import (
 
 // LookupOptions of Lookup and Join.
 type LookupOptions struct {
-	Processes    *process.Manager
-	Flavor       *Flavor
-	Operator     string
+	Processes *process.Manager
+	Flavor    *Flavor
+	Operator  string
+	// Project is the one that the person is in, which need not be that of the run;
+	// "" = none.
+	Project      string
 	Config       []byte
 	SecretConfig map[string]string
 	Resolver     schema.Resolver
@@ -33,7 +36,7 @@ func Lookup(ctx context.Context, o LookupOptions) (bool, error) {
 	}
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
-	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Config, o.SecretConfig, o.Resolver)
+	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Project, o.Config, o.SecretConfig, o.Resolver)
 	if err != nil {
 		return false, err
 	}
@@ -60,7 +63,7 @@ func Lookup(ctx context.Context, o LookupOptions) (bool, error) {
 func (s *Supervisor) Join(ctx context.Context, o LookupOptions) (*runs.Run, error) {
 	m := o.Flavor.Manifest
 	p, err := json.Marshal(plan{JoinOnly: true, Step: &project.Resolved{
-		Name: "(of another machine)", Operator: o.Operator, Argv: []string{"(unknown)"}, Config: o.Config, SecretConfig: o.SecretConfig,
+		Name: "(of another machine)", Project: o.Project, Operator: o.Operator, Argv: []string{"(unknown)"}, Config: o.Config, SecretConfig: o.SecretConfig,
 		Environment: project.Environment{Kind: project.KindNone},
 	}})
 	if err != nil {

@@ -43,7 +43,7 @@ const planID = "(known at launch)"
 func Plan(ctx context.Context, o PlanOptions) (*Planned, error) {
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
-	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Step.Config, o.Step.SecretConfig, o.Resolver)
+	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Step.Project, o.Step.Config, o.Step.SecretConfig, o.Resolver)
 	if err != nil {
 		return nil, err
 	}
@@ -111,21 +111,23 @@ func planScope(ctx context.Context, b *backend, target *operatorv1.Target) (stri
 	return resp.GetScope().GetDisplay(), nil
 }
 
-func planTarget(ctx context.Context, f *Flavor, operator string, config []byte, refs map[string]string, r schema.Resolver) (*operatorv1.Target, error) {
+func planTarget(ctx context.Context, f *Flavor, operator, project string, config []byte, refs map[string]string, r schema.Resolver) (*operatorv1.Target, error) {
 	secrets, missing := secretValues(ctx, refs, r)
 	if missing != nil {
 		return nil, &problem.Error{Summary: "the operator needs secret " + missing.name, Operator: operator, Flavor: f.Manifest.Name,
 			Err: missing.err, Next: "make it available as the operator's config says, and try again"}
 	}
 	return &operatorv1.Target{Operator: operator, FlavorVersion: f.Manifest.Version, ManifestDigest: f.Manifest.Digest,
-		Config: &operatorv1.Values{Json: config, Secrets: secrets}}, nil
+		Config: &operatorv1.Values{Json: config, Secrets: secrets}, Project: project}, nil
 }
 
 // PreflightOptions of Preflight.
 type PreflightOptions struct {
-	Processes    *process.Manager
-	Flavor       *Flavor
-	Operator     string
+	Processes *process.Manager
+	Flavor    *Flavor
+	Operator  string
+	// Project is the one that the person is in; "" = none.
+	Project      string
 	Config       []byte
 	SecretConfig map[string]string
 	Resolver     schema.Resolver
@@ -142,7 +144,7 @@ type Answer struct {
 func Preflight(ctx context.Context, o PreflightOptions) ([]Answer, error) {
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
-	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Config, o.SecretConfig, o.Resolver)
+	target, err := planTarget(ctx, o.Flavor, o.Operator, o.Project, o.Config, o.SecretConfig, o.Resolver)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func (d *drive) target(ctx context.Context) (*operatorv1.Target, error) {
 	}
 	t := &operatorv1.Target{
 		Operator: d.claim.Run().Operator, FlavorVersion: pin.Version, ManifestDigest: pin.ManifestDigest,
-		Config: &operatorv1.Values{Json: d.plan.Step.Config, Secrets: secrets},
+		Config: &operatorv1.Values{Json: d.plan.Step.Config, Secrets: secrets}, Project: d.plan.Step.Project,
 	}
 	if pin.ScopeID != "" {
 		t.Scope = &operatorv1.Scope{Id: pin.ScopeID, Display: pin.ScopeDisplay}

@@ -8,10 +8,15 @@ func fileSchema() *hcl.BodySchema {
 	return &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 		{Type: "variable", LabelNames: []string{"name"}},
 		{Type: "locals"},
+		{Type: "project"},
 		{Type: "defaults"},
 		{Type: "operator", LabelNames: []string{"name"}},
 		{Type: "step", LabelNames: []string{"name"}},
 	}}
+}
+
+func projectSchema() *hcl.BodySchema {
+	return &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "name", Required: true}}}
 }
 
 func variableSchema() *hcl.BodySchema {

@@ -99,6 +99,8 @@ func blockSchema(name string) *hcl.BodySchema {
 		return variableSchema()
 	case "validation":
 		return variableValidationSchema()
+	case "project":
+		return projectSchema()
 	case "defaults":
 		return defaultsSchema()
 	case "environment":
@@ -126,7 +128,7 @@ func attributeType(name string) node {
 	case "cpu", "gpu", "nodes", "preempted", "capacity", "system", "user":
 		return number()
 	case "flavor", "operator", "pipeline", "pipeline_run", "path", "target", "image", "base_image", "requirements_file", "platform", "python",
-		"dockerfile", "gpu_type", "provisioning", "run", "cancel", "total", "log_drain", "description", "error_message":
+		"dockerfile", "name", "gpu_type", "provisioning", "run", "cancel", "total", "log_drain", "description", "error_message":
 		return text()
 	}
 	return node{}

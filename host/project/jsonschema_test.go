@@ -32,7 +32,7 @@ func TestJSONSchema(t *testing.T) {
 	for name := range s.Properties {
 		names = append(names, name)
 	}
-	assert.ElementsMatch(t, []string{"variable", "locals", "defaults", "operator", "step"}, names)
+	assert.ElementsMatch(t, []string{"variable", "locals", "project", "defaults", "operator", "step"}, names)
 
 	var operator struct {
 		Required   []string

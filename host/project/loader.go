@@ -40,8 +40,8 @@ type loader struct {
 	broken  []string // locals in a circle
 	diags   hcl.Diagnostics
 
-	defaultsRange *hcl.Range
-	files         int
+	defaultsRange, projectRange *hcl.Range
+	files                       int
 }
 
 func newLoader(sources *diag.Sources, dir string) *loader {
@@ -188,6 +188,9 @@ func (l *loader) load(ctx context.Context, o LoadOptions) {
 		if len(l.project.Files) == 0 {
 			l.project.Dir = dir
 		}
+		if name != "-" && l.project.name == "" {
+			l.project.name = nameOf(dir)
+		}
 		l.project.Files = append(l.project.Files, display)
 		file, diags := l.sources.Parse(display, src)
 		l.diags = append(l.diags, diags...)
@@ -216,6 +219,8 @@ func (l *loader) load(ctx context.Context, o LoadOptions) {
 	l.checkNames(d.e)
 	for _, p := range parts {
 		switch p.block.Type {
+		case "project":
+			l.decodeProject(p.block, p.in, d)
 		case "defaults":
 			l.decodeDefaults(p.block, p.in, d)
 		case "operator":

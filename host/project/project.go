@@ -24,6 +24,7 @@ type Project struct {
 	Variables map[string]*Variable
 
 	names *names
+	name  string // see Name
 }
 
 // DefaultOperator is the operator with `default = true`, or nil. It works on

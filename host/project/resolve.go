@@ -35,7 +35,7 @@ func Resolve(ctx context.Context, r ResolveRequest) (*Resolved, hcl.Diagnostics)
 	if inline == nil {
 		inline = &Step{}
 	}
-	out := &Resolved{Name: step.Name, Operator: r.Operator.Name, Origins: d.origins}
+	out := &Resolved{Name: step.Name, Project: r.Project.Name(), Operator: r.Operator.Name, Origins: d.origins}
 	if inline.Name != "" {
 		out.Name = inline.Name
 	}

@@ -32,7 +32,11 @@ type ResolveRequest struct {
 // Resolved is a step with everything that its launch needs and no secret
 // value. It marshals to JSON and back.
 type Resolved struct {
-	Name        string `json:"name"`
+	Name string `json:"name"`
+	// Project is Project.Name where the step was resolved, for the record: it is
+	// not in the definition, so that a token joins its run from a directory that was
+	// renamed.
+	Project     string `json:"project,omitempty"`
 	Pipeline    string `json:"pipeline,omitempty"`
 	PipelineRun string `json:"pipeline_run,omitempty"`
 	Operator    string `json:"operator"`

@@ -65,6 +65,16 @@ func (b *Backend) serveDeleteBehind(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, wire.CodeNotFound, "there is no such job")
 }
 
+func (b *Backend) serveProjects(w http.ResponseWriter, _ *http.Request) {
+	b.mu.Lock()
+	projects := map[string]wire.Stats{}
+	for name, stats := range b.projects {
+		projects[name] = maps.Clone(stats)
+	}
+	b.mu.Unlock()
+	answer(w, http.StatusOK, projects)
+}
+
 func (b *Backend) serveStats(w http.ResponseWriter, _ *http.Request) {
 	b.mu.Lock()
 	stats := maps.Clone(b.stats)

@@ -33,8 +33,9 @@ type Backend struct {
 	rules        []wire.FaultRule
 	spent        map[string]int // faults used up, by kind and key
 	stats        wire.Stats
-	unreachable  time.Time // until
-	throttled    time.Time // until
+	projects     map[string]wire.Stats // the same by project
+	unreachable  time.Time             // until
+	throttled    time.Time             // until
 	retryAfter   time.Duration
 	unauthorized bool
 	sequence     int
@@ -45,7 +46,7 @@ func New(dir string) (*Backend, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "jobs"), 0o700); err != nil {
 		return nil, err
 	}
-	b := &Backend{dir: dir, account: "main", jobs: map[string]*job{}, spent: map[string]int{}, stats: wire.Stats{}}
+	b := &Backend{dir: dir, account: "main", jobs: map[string]*job{}, spent: map[string]int{}, stats: wire.Stats{}, projects: map[string]wire.Stats{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b, b.load()
 }

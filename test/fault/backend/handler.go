@@ -3,6 +3,7 @@ package backend
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ func (b *Backend) handler() http.Handler {
 	mux.HandleFunc("GET /admin/jobs", b.serveAll)
 	mux.HandleFunc("DELETE /admin/jobs/{id}", b.serveDeleteBehind)
 	mux.HandleFunc("GET /admin/stats", b.serveStats)
+	mux.HandleFunc("GET /admin/projects", b.serveProjects)
 	return mux
 }
 
@@ -35,6 +37,7 @@ func (b *Backend) weather(name string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		b.stats[name]++
+		b.countProject(name, r)
 		now := time.Now()
 		unreachable, throttled := now.Before(b.unreachable), now.Before(b.throttled)
 		unauthorized, retryAfter := b.unauthorized, b.retryAfter
@@ -51,6 +54,22 @@ func (b *Backend) weather(name string, next http.HandlerFunc) http.HandlerFunc {
 			next(w, r)
 		}
 	}
+}
+
+// countProject counts a call on behalf of a project; b.mu is held.
+func (b *Backend) countProject(name string, r *http.Request) {
+	given := r.Header.Values(wire.HeaderProject)
+	if len(given) == 0 {
+		return
+	}
+	project, err := url.QueryUnescape(given[0])
+	if err != nil {
+		project = given[0]
+	}
+	if b.projects[project] == nil {
+		b.projects[project] = wire.Stats{}
+	}
+	b.projects[project][name]++
 }
 
 // drop closes the connection without an answer.

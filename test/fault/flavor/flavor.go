@@ -17,7 +17,12 @@ type Config struct {
 	Socket   string           `stephost:"socket"`
 	Account  *string          `stephost:"account"`
 	Password pluginsdk.Secret `stephost:"password"`
+
+	project string
 }
+
+// SetProject is told to the backend, which counts calls by it.
+func (c *Config) SetProject(name string) { c.project = name }
 
 // Settings of a step.
 type Settings struct {
@@ -31,8 +36,8 @@ type Settings struct {
 type clients struct{ cache pluginsdk.Cache[*wire.Client] }
 
 func (c *clients) get(ctx context.Context, cfg Config) (*wire.Client, error) {
-	return c.cache.Get(ctx, pluginsdk.Key(cfg.Socket, cfg.Password), func(context.Context) (*wire.Client, error) {
-		return wire.NewClient(cfg.Socket), nil
+	return c.cache.Get(ctx, pluginsdk.Key(cfg.Socket, cfg.Password, cfg.project), func(context.Context) (*wire.Client, error) {
+		return wire.NewClient(cfg.Socket).In(cfg.project), nil
 	})
 }
 
@@ -259,5 +264,6 @@ func (b base) Scope(ctx context.Context, c Config) (pluginsdk.Scope, error) {
 
 var (
 	_ pluginsdk.Remote[Config] = base{}
+	_ pluginsdk.ProjectSetter  = (*Config)(nil)
 	_ pluginsdk.Scoper[Config] = base{}
 )

@@ -18,6 +18,7 @@ import (
 // Headers besides the JSON.
 const (
 	HeaderPID     = "X-Plugin-Pid"
+	HeaderProject = "X-Project" // percent-encoded
 	HeaderFirst   = "X-First"
 	HeaderNext    = "X-Next"
 	HeaderEnd     = "X-End"
@@ -68,7 +69,10 @@ func IsCode(err error, code string) bool {
 }
 
 // Client talks to one backend. Safe for concurrent use.
-type Client struct{ http *http.Client }
+type Client struct {
+	http    *http.Client
+	project *string
+}
 
 // NewClient returns a client of the backend at socket. Nothing is opened before
 // the first call. The creating call is never retried: net/http does not replay
@@ -82,6 +86,12 @@ func NewClient(socket string) *Client {
 		MaxIdleConnsPerHost: idleConns,
 		IdleConnTimeout:     dialTimeout,
 	}}}
+}
+
+// In makes c tell on behalf of which project it calls.
+func (c *Client) In(project string) *Client {
+	c.project = &project
+	return c
 }
 
 // Close drops idle connections.
@@ -203,6 +213,12 @@ func (c *Client) Stats(ctx context.Context) (Stats, error) {
 	return s, c.call(ctx, http.MethodGet, "/admin/stats", nil, &s)
 }
 
+// Projects is for tests: calls by name and project, since the start.
+func (c *Client) Projects(ctx context.Context) (map[string]Stats, error) {
+	var p map[string]Stats
+	return p, c.call(ctx, http.MethodGet, "/admin/projects", nil, &p)
+}
+
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.do(ctx, method, path, in)
 	if err != nil {
@@ -231,6 +247,9 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 		return nil, err
 	}
 	req.Header.Set(HeaderPID, strconv.Itoa(os.Getpid()))
+	if c.project != nil {
+		req.Header.Set(HeaderProject, url.QueryEscape(*c.project))
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
