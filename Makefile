@@ -1,4 +1,4 @@
-# make build      bin/stephost, bin/plugins/stephost-flavor-<name> and bin/shim/stephost-init-linux-<arch>
+# make build      bin/stephost, bin/stephost-host, bin/plugins/stephost-flavor-<name> and bin/shim/stephost-init-linux-<arch>
 # make wheel      dist/*.whl: Python wheels of stephost and of the flavors, WHEEL_PLATFORMS
 # make demo       a real training step, from nothing
 # make test       every test
@@ -19,6 +19,9 @@ export GOFLAGS ?= -tags=grpcnotrace -trimpath
 BIN      := bin
 TOOLS    := $(CURDIR)/$(BIN)/tools
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
+# stephost is a front, which answers what it can and executes stephost-host for the
+# rest: cmd/stephost/internal/handover.
+FRONT    := -tags=grpcnotrace,front
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 MODULES  := . $(addprefix ./plugins/,$(PLUGINS)) ./examples/hello-flavor ./examples/slurm
 # Packages whose tests run at once: half of the time they wait for something.
@@ -40,11 +43,14 @@ all: build
 # The init process of built images, for the platforms that images have.
 SHIMS := $(addprefix $(BIN)/shim/stephost-init-linux-,amd64 arm64)
 
-build: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
+build: $(BIN)/stephost $(BIN)/stephost-host $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
 
 # Go itself knows what is up to date.
-.PHONY: $(BIN)/stephost $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
+.PHONY: $(BIN)/stephost $(BIN)/stephost-host $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)) $(SHIMS)
 $(BIN)/stephost:
+	$(BUILD) $(FRONT) -o $@ ./cmd/stephost
+
+$(BIN)/stephost-host:
 	$(BUILD) -o $@ ./cmd/stephost
 
 $(addprefix $(BIN)/plugins/stephost-flavor-,$(PLUGINS)): $(BIN)/plugins/stephost-flavor-%:
@@ -62,7 +68,7 @@ WHEEL_FLAVORS   ?= $(filter-out local,$(PLUGINS))
 wheel: $(SHIMS)
 	@set -e; for t in $(WHEEL_PLATFORMS); do \
 	  export GOOS=$${t%/*} GOARCH=$${t#*/}; out=$(CURDIR)/$(BIN)/wheel/$$GOOS-$$GOARCH; mkdir -p $$out; \
-	  cp -r $(BIN)/shim $$out; $(BUILD) -o $$out/stephost ./cmd/stephost; \
+	  cp -r $(BIN)/shim $$out; $(BUILD) $(FRONT) -o $$out/stephost ./cmd/stephost; $(BUILD) -o $$out/stephost-host ./cmd/stephost; \
 	  for p in local $(WHEEL_FLAVORS); do (cd plugins/$$p && $(BUILD) -o $$out/plugins/stephost-flavor-$$p .); done; \
 	  python3 python/wheel/build.py --dist dist --bin $$out --platform $$t --integrations $(addprefix --flavor ,$(WHEEL_FLAVORS)); \
 	done
@@ -115,7 +121,8 @@ fuzz:
 lint: $(TOOLS)/staticcheck $(TOOLS)/buf
 	@unformatted=$$(git ls-files '*.go' | grep -v '\.pb\.go$$' | xargs gofmt -l); \
 	  if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
-	@set -e; export CGO_ENABLED=0; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...); done
+	@set -e; export CGO_ENABLED=0; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(TOOLS)/staticcheck ./...); done; \
+	  $(GO) vet $(FRONT) ./cmd/stephost/... && $(TOOLS)/staticcheck $(FRONT) ./cmd/stephost/...
 	cd proto && $(TOOLS)/buf lint
 
 # Every package is compiled, without the optimisations that take most of a compiler's
@@ -127,6 +134,7 @@ cross:
 	    echo "== $$m $$t"; (cd $${m%:*} && $(GO) list -gcflags='all=-N -l' -export ./... >/dev/null && \
 	      $(GO) build -gcflags='all=-N -l' -o /dev/null $${m#*:}); \
 	  done; \
+	  $(GO) build $(FRONT) -gcflags='all=-N -l' -o /dev/null ./cmd/stephost; \
 	done
 
 # The text forms of generated messages must not print secrets: see

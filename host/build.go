@@ -26,6 +26,6 @@ func (h *Host) Build(ctx context.Context, sel *Selection, progress func(string))
 }
 
 func (h *Host) buildOptions(ctx context.Context, sel *Selection, fl *launch.Flavor) launch.BuildOptions {
-	return launch.BuildOptions{Home: h.o.Home, Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name,
-		Step: sel.Resolved, Resolver: h.resolver(ctx), Log: h.o.Log.Named("environment")}
+	return launch.BuildOptions{Home: h.Home(), Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name,
+		Step: sel.Resolved, Resolver: h.Resolver(ctx), Log: h.o.Log.Named("environment")}
 }

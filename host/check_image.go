@@ -68,7 +68,7 @@ func (h *Host) stepsOf(ctx context.Context, p *project.Project, op *OperatorSele
 	if len(out) > 0 || err != nil {
 		return out
 	}
-	inline := project.NewInline(h.sources, dir)
+	inline := project.NewInline(h.Sources(), dir)
 	if inline.Command([]string{"true"}).HasErrors() {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/launch"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/test/fault/wire"
 )
@@ -349,7 +350,7 @@ func TestBlockedOnASecret(t *testing.T) {
 	require.ErrorAs(t, err, &blocked)
 	assert.Equal(t, "TOKEN", blocked.Secret)
 	assert.Equal(t, runs.Blocked, r.State)
-	assert.Contains(t, host.Problem(err).Next, "run attach "+r.ID)
+	assert.Contains(t, problem.Of(err).Next, "run attach "+r.ID)
 	assert.Empty(t, ran())
 
 	t.Setenv("TOKEN_OF_THE_TEST", "hunter2")

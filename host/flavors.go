@@ -17,10 +17,10 @@ import (
 // launchable checks the implementation of a selected flavor against its pin.
 // The descriptor that was checked is the one that the first start executes.
 func (h *Host) launchable(ctx context.Context, sel *Selection) (*launch.Flavor, error) {
-	if sel.launchable != nil {
-		return sel.launchable, nil
+	if started := h.started(sel); started != nil {
+		return started, nil
 	}
-	checked, err := h.registry.Executable(ctx, sel.Flavor)
+	checked, err := h.Registry().Executable(ctx, sel.Flavor)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 		if first != nil {
 			return first, nil
 		}
-		return h.registry.Executable(ctx, f)
+		return h.Registry().Executable(ctx, f)
 	}
 	if dir, ok := h.o.Attach[m.Name]; ok {
 		if checked != nil {
@@ -74,7 +74,7 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 // jobs in another way.
 func (h *Host) pinned(ctx context.Context, pin runs.Pin) (*launch.Flavor, error) {
 	ref := pin.Flavor + "@" + pin.Version
-	f, err := h.registry.Flavor(ctx, ref)
+	f, err := h.Registry().Flavor(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *Host) pinned(ctx context.Context, pin runs.Pin) (*launch.Flavor, error)
 	if err != nil {
 		return nil, err
 	}
-	checked, err := h.registry.Executable(ctx, f)
+	checked, err := h.Registry().Executable(ctx, f)
 	if err != nil {
 		return nil, err
 	}

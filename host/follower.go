@@ -36,13 +36,13 @@ func (h *Host) FollowerRuns() bool {
 	return !got
 }
 
-func (h *Host) followerLock() string { return filepath.Join(h.o.Home.Owners(), "follower") }
+func (h *Host) followerLock() string { return filepath.Join(h.Home().Owners(), "follower") }
 
 // Follow drives all detached runs of this home that have no living owner, until
 // there are none. One follower per home: a second one waits a moment, in case
 // the first is just ending, and leaves (false).
 func (h *Host) Follow(ctx context.Context) (bool, error) {
-	if err := h.o.Home.Make(h.o.Home.Owners()); err != nil {
+	if err := h.Home().Make(h.Home().Owners()); err != nil {
 		return false, err
 	}
 	lock := flock.New(h.followerLock())

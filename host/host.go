@@ -7,19 +7,29 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/process"
-	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
 	"github.com/stephost/stephost/internal/version"
 )
 
+// What a catalog is asked, and answers.
+type (
+	ProjectOptions    = catalog.ProjectOptions
+	StepRequest       = catalog.StepRequest
+	Selection         = catalog.Selection
+	OperatorSelection = catalog.OperatorSelection
+)
+
 // Options of a Host. The zero value of everything but Home works.
 type Options struct {
-	Home home.Home
+	// Catalog, if any, is the one to use; Home, Shipped and Resolver, which make
+	// one, are not read then.
+	Catalog *catalog.Catalog
+	Home    home.Home
 	// Shipped is the directory of the flavors that came with stephost.
 	Shipped string
 	// Resolver resolves references to environment variables, files and secrets;
@@ -45,9 +55,8 @@ type Options struct {
 
 // Host opens what is asked for. Safe for concurrent use.
 type Host struct {
-	o        Options
-	sources  *diag.Sources
-	registry *registry.Registry
+	*catalog.Catalog
+	o Options
 
 	mu         sync.Mutex
 	store      *runs.Store
@@ -55,6 +64,7 @@ type Host struct {
 	processes  *process.Manager
 	supervisor *launch.Supervisor
 	warming    sync.WaitGroup
+	checked    map[*Selection]*launch.Flavor // by Start
 }
 
 // New makes a Host. Nothing is opened.
@@ -62,24 +72,10 @@ func New(o Options) *Host {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	sources := &diag.Sources{}
-	return &Host{o: o, sources: sources, registry: registry.New(o.Home, registry.Options{Shipped: o.Shipped, Sources: sources})}
-}
-
-// Home is where this host keeps its files.
-func (h *Host) Home() home.Home { return h.o.Home }
-
-// Sources holds the text of everything that was read, for diagnostics.
-func (h *Host) Sources() *diag.Sources { return h.sources }
-
-// Registry is the room of flavors and operators.
-func (h *Host) Registry() *registry.Registry { return h.registry }
-
-func (h *Host) resolver(ctx context.Context) schema.Resolver {
-	if h.o.Resolver != nil {
-		return h.o.Resolver
+	if o.Catalog == nil {
+		o.Catalog = catalog.New(catalog.Options{Home: o.Home, Shipped: o.Shipped, Resolver: o.Resolver})
 	}
-	return schema.OSResolver(ctx)
+	return &Host{Catalog: o.Catalog, o: o, checked: map[*Selection]*launch.Flavor{}}
 }
 
 // Runs opens the store of runs.
@@ -93,10 +89,10 @@ func (h *Host) openStore(ctx context.Context) (*runs.Store, error) {
 	if h.store != nil {
 		return h.store, nil
 	}
-	if err := h.o.Home.Make(h.o.Home.Runs()); err != nil {
+	if err := h.Home().Make(h.Home().Runs()); err != nil {
 		return nil, err
 	}
-	s, err := runs.Open(ctx, h.o.Home.Runs(), runs.Options{Owners: h.o.Home.Owners(), UnsafeStore: h.o.UnsafeStore})
+	s, err := runs.Open(ctx, h.Home().Runs(), runs.Options{Owners: h.Home().Owners(), UnsafeStore: h.o.UnsafeStore})
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -114,7 +110,7 @@ func (h *Host) processManager() *process.Manager {
 func (h *Host) openProcesses() *process.Manager {
 	if h.processes == nil {
 		h.processes = process.NewManager(process.Options{
-			HostVersion: version.Version, Logger: h.o.Log.Named("plugin"), SocketDir: h.o.Home.Sockets(), Levels: h.o.LogLevels, Panicked: h.o.Panicked})
+			HostVersion: version.Version, Logger: h.o.Log.Named("plugin"), SocketDir: h.Home().Sockets(), Levels: h.o.LogLevels, Panicked: h.o.Panicked})
 	}
 	return h.processes
 }
@@ -131,15 +127,15 @@ func (h *Host) Supervisor(ctx context.Context) (*launch.Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.o.Home.Make(h.o.Home.Owners()); err != nil {
+	if err := h.Home().Make(h.Home().Owners()); err != nil {
 		return nil, err
 	}
-	if h.owner, err = runs.NewOwner(ctx, h.o.Home.Owners()); err != nil {
+	if h.owner, err = runs.NewOwner(ctx, h.Home().Owners()); err != nil {
 		return nil, err
 	}
 	h.supervisor = launch.New(launch.Options{
-		Home: h.o.Home, Store: store, Owner: h.owner, Processes: h.openProcesses(), Flavor: h.pinned,
-		Resolver: h.resolver(context.WithoutCancel(ctx)), Log: h.o.Log.Named("launch"), Notify: h.o.Notify,
+		Home: h.Home(), Store: store, Owner: h.owner, Processes: h.openProcesses(), Flavor: h.pinned,
+		Resolver: h.Resolver(context.WithoutCancel(ctx)), Log: h.o.Log.Named("launch"), Notify: h.o.Notify,
 	})
 	return h.supervisor, nil
 }

@@ -29,7 +29,7 @@ func (h *Host) Join(ctx context.Context, p *project.Project, operator, token str
 		return nil, err
 	}
 	o := launch.LookupOptions{Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Project: sel.Project, Config: sel.Config.Config,
-		SecretConfig: sel.Config.SecretConfig, Resolver: h.resolver(ctx), Token: token}
+		SecretConfig: sel.Config.SecretConfig, Resolver: h.Resolver(ctx), Token: token}
 	found, err := launch.Lookup(ctx, o)
 	if err != nil {
 		return nil, err

@@ -12,12 +12,12 @@ import (
 // Exit codes of the CLI. A step may use these numbers too: the class of the
 // result decides.
 const (
-	ExitFailed    = 1   // the step failed and its code is not known
-	ExitTempFail  = 75  // infrastructure, after all retries (EX_TEMPFAIL of sysexits.h)
-	ExitTimeout   = 124 // as timeout(1)
-	ExitStephost  = 125 // stephost, its input, or unknown (as docker and env do)
-	ExitInterrupt = 130 // cancelled
-	ExitTerm      = 143 // cancelled by SIGTERM
+	ExitFailed    = 1            // the step failed and its code is not known
+	ExitTempFail  = 75           // infrastructure, after all retries (EX_TEMPFAIL of sysexits.h)
+	ExitTimeout   = 124          // as timeout(1)
+	ExitStephost  = problem.Exit // stephost, its input, or unknown
+	ExitInterrupt = 130          // cancelled
+	ExitTerm      = 143          // cancelled by SIGTERM
 )
 
 // Result is how a run ended, as the last line of JSON output and in the file of
@@ -49,20 +49,6 @@ type Result struct {
 	Exit int `json:"exit"`
 }
 
-// Problem is the error as a person should see it: with what to do next where
-// that is known.
-func Problem(err error) *problem.Error {
-	var with interface{ Problem() *problem.Error }
-	if errors.As(err, &with) {
-		return with.Problem()
-	}
-	var p *problem.Error
-	if errors.As(err, &p) {
-		return p
-	}
-	return &problem.Error{Summary: err.Error()}
-}
-
 // ResultOf is the result of a run that Wait returned with err. signal is the
 // exit code of a signal that this process obeyed, 0 without one.
 func ResultOf(r *runs.Run, err error, signal int) Result {
@@ -80,7 +66,7 @@ func ResultOf(r *runs.Run, err error, signal int) Result {
 		unconfirmed *launch.UnconfirmedError
 		leftovers   *launch.LeftoversError
 	)
-	p := Problem(err)
+	p := problem.Of(err)
 	out.Error, out.Next = p.Error(), p.Next
 	switch {
 	case errors.As(err, &leftovers): // the verdict stands

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stephost/stephost/host/environment"
 	"github.com/stephost/stephost/host/launch"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
 )
 
@@ -38,9 +39,9 @@ func (h *Host) Plan(ctx context.Context, sel *Selection, online bool) (*Planned,
 	out := &Planned{Selection: sel}
 	if sel.Resolved.Environment.Kind == project.KindDirectory {
 		e := sel.Resolved.Environment
-		req := environment.DirectoryRequest{CacheDir: h.o.Home.Cache(), Requirements: e.Requirements,
+		req := environment.DirectoryRequest{CacheDir: h.Home().Cache(), Requirements: e.Requirements,
 			RequirementsFile: e.RequirementsFile, Python: e.Python, AllowLarge: e.AllowLarge,
-			NeverCopy: []string{h.o.Home.Root()}}
+			NeverCopy: []string{h.Home().Root()}}
 		for _, s := range e.Sources {
 			req.Sources = append(req.Sources, environment.Source{Path: s.Path, Target: s.Target, Exclude: s.Exclude})
 		}
@@ -56,8 +57,8 @@ func (h *Host) Plan(ctx context.Context, sel *Selection, online bool) (*Planned,
 		out.Warnings = append(out.Warnings, out.Image.Warnings...)
 	}
 	p, err := launch.Plan(ctx, launch.PlanOptions{
-		Home: h.o.Home, Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Step: sel.Resolved,
-		Resolver: h.resolver(ctx), Online: online})
+		Home: h.Home(), Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Step: sel.Resolved,
+		Resolver: h.Resolver(ctx), Online: online})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (h *Host) CheckFlavor(ctx context.Context, sel *OperatorSelection) ([]Check
 	}
 	answers, err := launch.Preflight(ctx, launch.PreflightOptions{
 		Processes: h.processManager(), Flavor: fl, Operator: sel.Operator.Name, Project: sel.Project, Config: sel.Config.Config,
-		SecretConfig: sel.Config.SecretConfig, Resolver: h.resolver(ctx)})
+		SecretConfig: sel.Config.SecretConfig, Resolver: h.Resolver(ctx)})
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,6 @@ func ErrorCheck(about string, err error) Check {
 	if errors.As(err, &diags) && len(diags) > 0 {
 		return Check{About: about, Level: CheckError, Text: diags[0].Summary, Detail: diags[0].Detail, Next: "see all with `stephost validate`"}
 	}
-	p := Problem(err)
+	p := problem.Of(err)
 	return Check{About: about, Level: CheckError, Text: p.Error(), Detail: p.Detail, Next: p.Next}
 }

@@ -52,7 +52,7 @@ func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		work := filepath.Join(h.o.Home.Work(), r.ID)
+		work := filepath.Join(h.Home().Work(), r.ID)
 		size, err := spool.Size(store.LogDir(r.ID))
 		if err != nil {
 			size = 0
@@ -105,7 +105,7 @@ func (h *Host) tidy(ctx context.Context, store *runs.Store) error {
 			return err
 		}
 	}
-	_, err = h.registry.Prune(ctx, func(sha256 string) bool { return pinned[sha256] })
+	_, err = h.Registry().Prune(ctx, func(sha256 string) bool { return pinned[sha256] })
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/runs/spool"
 )
@@ -66,7 +67,7 @@ func (h *Host) Launch(ctx context.Context, q LaunchRequest) (*Launched, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sel.launchable == nil {
+	if h.started(sel) == nil {
 		h.warm(ctx, fl)
 	}
 	sup, err := h.Supervisor(ctx)
@@ -102,6 +103,31 @@ func (h *Host) Attach(ctx context.Context, id string, o SessionOptions) (*Sessio
 	}
 	return &Session{host: h, sup: sup, id: r.ID, o: o}, nil
 }
+
+// Start checks the implementation of a selected flavor and starts its plugin; it is
+// for StepRequest.Chosen. A step that turns out to be wrong ends it again, with
+// Close.
+func (h *Host) Start(ctx context.Context, sel *Selection) error {
+	fl, err := h.launchable(ctx, sel)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.checked[sel] = fl
+	h.mu.Unlock()
+	h.warm(ctx, fl)
+	return nil
+}
+
+// started is what Start checked, or nil.
+func (h *Host) started(sel *Selection) *launch.Flavor {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.checked[sel]
+}
+
+// Warm asks the kernel ahead what the first start of a process asks it.
+func (h *Host) Warm() { h.warming.Go(process.Warm) }
 
 // warm starts the plugin while the step is resolved, the store is opened and the
 // run is created: all of them take milliseconds, and there are two cores. A

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 )
 
-// Dir is the directory that came with this binary under a name: beside it, else
-// in "../libexec/stephost", where a package manager puts it (a virtual
+// Path is the file or directory that came with this binary under a name: beside it,
+// else in "../libexec/stephost", where a package manager puts it (a virtual
 // environment's bin/ is no place for other programs). A link to the binary leads
-// to the same place. "" when this binary cannot tell where it lies; the directory
+// to the same place. "" when this binary cannot tell where it lies; what it names
 // need not exist.
-func Dir(name string) string {
+func Path(name string) string {
 	self, err := os.Executable()
 	if err != nil {
 		return ""

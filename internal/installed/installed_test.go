@@ -19,13 +19,13 @@ import (
 // it finds.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "host" {
-		fmt.Println(installed.Dir("plugins"))
+		fmt.Println(installed.Path("plugins"))
 		return
 	}
 	os.Exit(m.Run())
 }
 
-func TestDir(t *testing.T) {
+func TestPath(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	bin := filepath.Join(root, "bin", "host")

@@ -131,6 +131,7 @@ def stephost_wheel(version: str, target: str, programs: pathlib.Path) -> Wheel:
     w = Wheel("stephost", version, TAGS[target], metadata("stephost", version, summary, text, [], True))
     w.package(PACKAGE)
     w.program("scripts/stephost", programs / "stephost")
+    w.program("data/libexec/stephost/stephost-host", programs / "stephost-host")
     w.program("data/libexec/stephost/plugins/stephost-flavor-local", programs / "plugins" / "stephost-flavor-local")
     for shim in sorted((programs / "shim").glob("stephost-init-*")):
         w.program(f"data/libexec/stephost/shim/{shim.name}", shim)
@@ -158,7 +159,7 @@ def integration_wheel(path: pathlib.Path) -> Wheel:
 def main() -> None:
     p = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     p.add_argument("--dist", type=pathlib.Path, required=True, help="directory for the wheels")
-    p.add_argument("--bin", type=pathlib.Path, default=ROOT / "bin", help="directory with stephost, plugins/ and shim/")
+    p.add_argument("--bin", type=pathlib.Path, default=ROOT / "bin", help="directory with stephost, stephost-host, plugins/ and shim/")
     p.add_argument("--platform", default=here(), choices=sorted(TAGS))
     p.add_argument("--flavor", action="append", default=[], help="make the wheel of this flavor too")
     p.add_argument("--integrations", action="store_true", help="make the wheels of integrations/ too")

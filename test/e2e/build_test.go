@@ -38,7 +38,8 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// built builds stephost, and the local flavor beside it, once per test process.
+// built builds stephost, with the program that it goes on as and the local flavor beside
+// it, once per test process.
 var built = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildBound)
 	defer cancel()
@@ -51,7 +52,8 @@ var built = sync.OnceValues(func() (string, error) {
 		dir, out, pkg string
 		flags         []string
 	}{
-		{root, stephost, "./cmd/stephost", raceFlags},
+		{root, stephost, "./cmd/stephost", append([]string{"-tags=grpcnotrace,front"}, raceFlags...)},
+		{root, stephost + "-host", "./cmd/stephost", raceFlags},
 		{filepath.Join(root, "plugins", "local"), filepath.Join(buildDir, "plugins", "stephost-flavor-local"), ".", nil},
 	} {
 		args := append([]string{"build", "-trimpath", "-o", b.out}, b.flags...)

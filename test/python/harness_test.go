@@ -55,13 +55,14 @@ var built = sync.OnceValues(func() ([]string, error) {
 		return nil, err
 	}
 	bin, dist := filepath.Join(programs, "bin"), filepath.Join(programs, "dist")
-	for _, b := range []struct{ dir, pkg, out string }{
-		{".", "./cmd/stephost", "stephost"},
-		{"plugins/local", ".", "plugins/stephost-flavor-local"},
-		{"examples/hello-flavor", ".", "plugins/stephost-flavor-hello"},
-		{".", "./cmd/stephost-init", "shim/stephost-init-linux-" + runtime.GOARCH},
+	for _, b := range []struct{ dir, pkg, out, tags string }{
+		{".", "./cmd/stephost", "stephost", "grpcnotrace,front"},
+		{".", "./cmd/stephost", "stephost-host", "grpcnotrace"},
+		{"plugins/local", ".", "plugins/stephost-flavor-local", "grpcnotrace"},
+		{"examples/hello-flavor", ".", "plugins/stephost-flavor-hello", "grpcnotrace"},
+		{".", "./cmd/stephost-init", "shim/stephost-init-linux-" + runtime.GOARCH, "grpcnotrace"},
 	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(bin, b.out), b.pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", b.tags, "-o", filepath.Join(bin, b.out), b.pkg)
 		cmd.Dir = filepath.Join(root, b.dir)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -28,14 +28,15 @@ const wheelLimit = 100 << 20
 func TestForeignWheels(t *testing.T) {
 	t.Parallel()
 	bin, dist := filepath.Join(place(t), "bin"), t.TempDir()
-	for _, b := range []struct{ goos, goarch, dir, pkg, out string }{
-		{"darwin", "arm64", ".", "./cmd/stephost", "stephost"},
-		{"darwin", "arm64", "plugins/local", ".", "plugins/stephost-flavor-local"},
-		{"darwin", "arm64", "examples/hello-flavor", ".", "plugins/stephost-flavor-hello"},
-		{"linux", "amd64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-amd64"},
-		{"linux", "arm64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-arm64"},
+	for _, b := range []struct{ goos, goarch, dir, pkg, out, tags string }{
+		{"darwin", "arm64", ".", "./cmd/stephost", "stephost", "grpcnotrace,front"},
+		{"darwin", "arm64", ".", "./cmd/stephost", "stephost-host", "grpcnotrace"},
+		{"darwin", "arm64", "plugins/local", ".", "plugins/stephost-flavor-local", "grpcnotrace"},
+		{"darwin", "arm64", "examples/hello-flavor", ".", "plugins/stephost-flavor-hello", "grpcnotrace"},
+		{"linux", "amd64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-amd64", "grpcnotrace"},
+		{"linux", "arm64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-arm64", "grpcnotrace"},
 	} {
-		args := []string{"build", "-o", filepath.Join(bin, b.out)}
+		args := []string{"build", "-tags", b.tags, "-o", filepath.Join(bin, b.out)}
 		if b.goos == "darwin" {
 			args = append(args, "-gcflags=all=-N -l")
 		}
@@ -52,7 +53,7 @@ func TestForeignWheels(t *testing.T) {
 	require.NoError(t, err)
 	v := string(bytes.TrimSpace(version))
 	for wheel, programs := range map[string][]string{
-		"stephost":              {"data/scripts/stephost", "data/data/libexec/stephost/plugins/stephost-flavor-local"},
+		"stephost":              {"data/scripts/stephost", "data/data/libexec/stephost/stephost-host", "data/data/libexec/stephost/plugins/stephost-flavor-local"},
 		"stephost_flavor_hello": {"data/data/libexec/stephost/plugins/stephost-flavor-hello"},
 	} {
 		stem := wheel + "-" + v

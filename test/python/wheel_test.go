@@ -90,7 +90,7 @@ func TestTarget(t *testing.T) {
 // write.
 func TestGroupWritable(t *testing.T) {
 	e := installed(t, newest(t), wheels(t, "stephost"))
-	for _, path := range []string{filepath.Join(e.Bin, "stephost"), filepath.Join(e.Dir, "libexec/stephost/plugins/stephost-flavor-local")} {
+	for _, path := range []string{filepath.Join(e.Bin, "stephost"), filepath.Join(e.Dir, "libexec/stephost/stephost-host"), filepath.Join(e.Dir, "libexec/stephost/plugins/stephost-flavor-local")} {
 		require.NoError(t, os.Chmod(path, 0o775))
 	}
 	env := environ(t, e)

@@ -78,7 +78,7 @@ func noShim(file string, err error) error {
 // shimFile is where the init process of an architecture lies.
 func shimFile(dir, arch string) (string, error) {
 	if dir == "" {
-		dir = installed.Dir("shim")
+		dir = installed.Path("shim")
 	}
 	switch arch {
 	case "amd64", "arm64":

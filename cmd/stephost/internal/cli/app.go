@@ -5,18 +5,17 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/home"
-	"github.com/stephost/stephost/host/launch"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/internal/installed"
 )
 
-// app is one invocation: its streams, its global flags and the host, which is
+// app is one invocation: its streams, its global flags and the catalog, which is
 // made when a command first asks for it.
 type app struct {
 	stdin  io.Reader
@@ -29,58 +28,24 @@ type app struct {
 	vars        []string
 	varFiles    []string
 	unsafeStore bool
-	panics      panics
-	attach      []string          // --attach-plugin
-	attached    map[string]string // directories of plugins under a debugger, by flavor; made by host
 
-	h      *host.Host
-	notify func(launch.Notice) // set by commands that watch a run, before host()
-	exit   int                 // exit code of a command that has printed its own outcome
+	cat  *catalog.Catalog
+	exit int // exit code of a command that has printed its own outcome
+
+	engine // what the host program has besides, and the front has not
 }
 
-// host makes the host; it opens nothing.
-func (a *app) host() (*host.Host, error) {
-	if a.h != nil {
-		return a.h, nil
+// catalog makes the catalog; it opens nothing.
+func (a *app) catalog() (*catalog.Catalog, error) {
+	if a.cat != nil {
+		return a.cat, nil
 	}
 	at, err := home.Find()
 	if err != nil {
 		return nil, err
 	}
-	if a.attached, err = a.attachments(); err != nil {
-		return nil, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	log, levels, err := hostLog(a.stderr, os.Getenv(envLog))
-	if err != nil {
-		return nil, err
-	}
-	a.h = host.New(host.Options{Home: at, Shipped: installed.Dir("plugins"), Log: log, LogLevels: levels, UnsafeStore: a.unsafeStore,
-		Attach: a.attached, Panicked: a.panics.add, Relay: []string{self, relayName},
-		Notify: func(n launch.Notice) {
-			if a.notify != nil {
-				a.notify(n)
-			}
-		}})
-	return a.h, nil
-}
-
-// closeBound bounds ending what was started; plugins that do not end by
-// themselves are killed well before.
-const closeBound = 20 * time.Second
-
-func (a *app) close() {
-	if a.h == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeBound)
-	defer cancel()
-	if err := a.h.Close(ctx); err != nil {
-		a.problem(err)
-	}
+	a.cat = catalog.New(catalog.Options{Home: at, Shipped: installed.Path("plugins")})
+	return a.cat, nil
 }
 
 // json tells whether the output is for programs.
@@ -106,16 +71,19 @@ const gcPercent = 400
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	debug.SetGCPercent(gcPercent)
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
-	defer a.panics.write(a.stderr) // the last word, after the plugins have ended
-	defer a.close()
+	defer a.end()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(context.Background()); err != nil {
+	err := a.begin()
+	if err == nil {
+		err = root.ExecuteContext(context.Background())
+	}
+	if err != nil {
 		a.problem(err)
-		return host.ExitStephost
+		return problem.Exit
 	}
 	return a.exit
 }

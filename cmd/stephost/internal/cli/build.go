@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -37,7 +39,7 @@ type builtImage struct {
 
 func (a *app) buildCommand() *cobra.Command {
 	var l launchFlags
-	c := command("build [STEP] [flags]", "Build and push a step's image, without launching", cobra.Command{
+	c := command(buildUse, buildShort, cobra.Command{
 		Long: `Makes the image that a launch of the step would run, sends what its registry lacks,
 and prints the image by digest. No container engine is needed. A launch after it
 finds the image there.

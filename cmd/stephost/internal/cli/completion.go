@@ -12,7 +12,6 @@ import (
 
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/project"
-	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -83,36 +82,8 @@ func (a *app) complete(root *cobra.Command) {
 			cmd.ValidArgsFunction = f
 		}
 	}
-	for _, name := range []string{"show", "logs", "attach", "wait", "cancel", "outputs", "recover", "resolve"} {
-		if cmd, _, err := root.Find([]string{"run", name}); err == nil && cmd.ValidArgsFunction == nil {
-			cmd.ValidArgsFunction = one(a.runIDs)
-		}
-	}
+	a.completeRuns(root)
 	a.completeFlags(root)
-}
-
-// completeRuns is how many of the newest runs are offered.
-const completeRuns = 50
-
-// runIDs are the newest runs; nothing is opened where there are none.
-func (a *app) runIDs(ctx context.Context) []string {
-	h, err := a.host()
-	if err != nil || !a.hasRuns() {
-		return nil
-	}
-	store, err := h.Runs(ctx)
-	if err != nil {
-		return nil
-	}
-	found, err := store.List(ctx, runs.Filter{Limit: completeRuns})
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, r := range found {
-		out = append(out, r.ID+"\t"+statusName(r.Step, r.Operator)+", "+string(r.State))
-	}
-	return out
 }
 
 // completeFlags completes the values of flags wherever they stand.
@@ -147,11 +118,11 @@ func (a *app) flavorNames(ctx context.Context) []string { return a.flavorWords(c
 func (a *app) flavorRefs(ctx context.Context) []string  { return a.flavorWords(ctx, true) }
 
 func (a *app) flavorWords(ctx context.Context, refs bool) []string {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil
 	}
-	all, err := h.Registry().Flavors(ctx)
+	all, err := cat.Registry().Flavors(ctx)
 	if err != nil {
 		return nil
 	}
@@ -169,11 +140,11 @@ func (a *app) flavorWords(ctx context.Context, refs bool) []string {
 }
 
 func (a *app) storedNames(ctx context.Context) []string {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil
 	}
-	stored, err := h.Registry().Operators(ctx)
+	stored, err := cat.Registry().Operators(ctx)
 	if err != nil {
 		return nil
 	}
@@ -210,11 +181,11 @@ func (a *app) stepNames(ctx context.Context) []string {
 // quietProject is the project, or nil: completing is no place for errors, and
 // never waits for stdin.
 func (a *app) quietProject(ctx context.Context) *project.Project {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil || slices.Contains(a.files, "-") {
 		return nil
 	}
-	p, _, err := h.Project(ctx, a.project())
+	p, _, err := cat.Project(ctx, a.project())
 	if err != nil {
 		return nil
 	}
@@ -278,19 +249,19 @@ func isSwitch(cmd *cobra.Command, arg string) bool {
 
 // manifestFor is the manifest that the flags are made of, or nil.
 func (a *app) manifestFor(ctx context.Context, flavor, name string, update bool) *manifest.Manifest {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil
 	}
 	if flavor == "" && update && name != "" {
-		if o, err := h.Registry().Operator(ctx, name); err == nil {
+		if o, err := cat.Registry().Operator(ctx, name); err == nil {
 			flavor = o.Flavor
 		}
 	}
 	if flavor == "" {
 		return nil
 	}
-	f, err := h.Registry().Flavor(ctx, flavor)
+	f, err := cat.Registry().Flavor(ctx, flavor)
 	if err != nil {
 		return nil
 	}
@@ -347,11 +318,11 @@ func (a *app) completeValue(ctx context.Context, cmd *cobra.Command, flavor, nam
 
 // writtenNames are the values that stand in an operator's file.
 func (a *app) writtenNames(ctx context.Context, operator string) []string {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil
 	}
-	o, err := h.Registry().Operator(ctx, operator)
+	o, err := cat.Registry().Operator(ctx, operator)
 	if err != nil {
 		return nil
 	}
@@ -366,16 +337,16 @@ func (a *app) writtenNames(ctx context.Context, operator string) []string {
 }
 
 func (a *app) versionsOf(ctx context.Context, operator string) []string {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil
 	}
-	o, err := h.Registry().Operator(ctx, operator)
+	o, err := cat.Registry().Operator(ctx, operator)
 	if err != nil {
 		return nil
 	}
 	name, _, _ := strings.Cut(o.Flavor, "@")
-	all, err := h.Registry().Flavors(ctx)
+	all, err := cat.Registry().Flavors(ctx)
 	if err != nil {
 		return nil
 	}

@@ -10,4 +10,8 @@
 //   - every error ends with what to do next, and its exit code is 125 unless it
 //     is a step's own;
 //   - nothing is opened before a command needs it.
+//
+// With the build tag "front" the commands that start plugins or look at runs are left
+// out, and handed over to the program that has them (package handover): files that
+// begin with "!front" are those commands and what they need, front.go stands for them.
 package cli

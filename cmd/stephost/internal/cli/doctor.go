@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -19,7 +21,7 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	return command("doctor [OPERATOR]", "Say what would fail, before it does", cobra.Command{
+	return command(doctorUse, doctorShort, cobra.Command{
 		Long: `Look at everything that a launch needs: stephost's home and store, the pins of the
 flavors, Python, the config of operators, and, by asking the operator's plugin,
 credentials, permissions and quota; for steps that run in images, whether the base

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/registry"
-	"github.com/stephost/stephost/host/runs"
 )
 
 func (a *app) flavorCommand() *cobra.Command {
@@ -29,7 +26,7 @@ test.`,
   stephost flavor describe local
   stephost flavor register ./stephost-flavor-mycloud`,
 	}, a.flavorRegister(), a.flavorList(), a.flavorDescribe(), a.flavorVerify(), a.flavorDelete(), a.flavorDocs(), a.flavorSchema(), a.flavorStamp(),
-		a.flavorInitCommand(), a.flavorTestCommand())
+		a.flavorInit(), a.flavorTest())
 }
 
 // flavorItem is a flavor in JSON output.
@@ -100,14 +97,14 @@ into stephost's home and pinned by its SHA-256; it is not run.`,
 			return arguments(1, "the PATH of a plugin, a directory or a manifest")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
 			if all {
-				return a.registerAll(cmd.Context(), h.Registry(), h.Home(), o)
+				return a.registerAll(cmd.Context(), cat.Registry(), cat.Home(), o)
 			}
-			f, err := h.Registry().Register(cmd.Context(), a.path(args[0]), o)
+			f, err := cat.Registry().Register(cmd.Context(), a.path(args[0]), o)
 			if err != nil {
 				return notPath(args[0], err)
 			}
@@ -180,7 +177,7 @@ func (a *app) registerAll(ctx context.Context, r *registry.Registry, at home.Hom
 		return []string{ok[i].Flavor.Ref(), ok[i].Path}
 	})
 	if failed > 0 && err == nil {
-		a.exit = host.ExitStephost
+		a.exit = problem.Exit
 	}
 	return err
 }
@@ -207,14 +204,14 @@ func (a *app) flavorList() *cobra.Command {
   dev         registered in place with --dev`,
 		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
 			if old {
-				return a.listOutdated(cmd.Context(), h)
+				return a.listOutdated(cmd.Context(), cat)
 			}
-			all, err := h.Registry().Flavors(cmd.Context())
+			all, err := cat.Registry().Flavors(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -226,7 +223,7 @@ func (a *app) flavorList() *cobra.Command {
 					good = append(good, items[i])
 				}
 			}
-			none := "No flavor is known yet.\nNext: put a plugin into " + h.Home().Plugins() + ", or stephost flavor register PATH"
+			none := "No flavor is known yet.\nNext: put a plugin into " + cat.Home().Plugins() + ", or stephost flavor register PATH"
 			err = a.items(items, len(good), none, []string{"FLAVOR", "VERSION", "STATUS", "SUMMARY"}, func(i int) []string {
 				f := good[i]
 				status := f.Status
@@ -253,7 +250,7 @@ func (a *app) flavorVerify() *cobra.Command {
 	return command("verify [NAME[@VERSION]]", "Compare every byte with what was pinned", cobra.Command{
 		Args: arguments(0, "a flavor"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
@@ -261,7 +258,7 @@ func (a *app) flavorVerify() *cobra.Command {
 			if len(args) > 0 {
 				ref = args[0]
 			}
-			all, err := h.Registry().Verify(cmd.Context(), ref)
+			all, err := cat.Registry().Verify(cmd.Context(), ref)
 			if err != nil {
 				return err
 			}
@@ -276,7 +273,7 @@ func (a *app) flavorVerify() *cobra.Command {
 				items[i] = verified{Name: v.Flavor.Name, Version: v.Flavor.Version, OK: v.Err == nil}
 				if v.Err != nil {
 					items[i].Error = v.Err.Error()
-					a.exit = host.ExitStephost
+					a.exit = problem.Exit
 				}
 			}
 			err = a.items(items, len(all), "Nothing is pinned yet.", []string{"FLAVOR", "RESULT"}, func(i int) []string {
@@ -294,52 +291,4 @@ func (a *app) flavorVerify() *cobra.Command {
 			return err
 		},
 	})
-}
-
-func (a *app) flavorDelete() *cobra.Command {
-	return command("delete NAME[@VERSION]", "Forget a flavor and remove its implementation", cobra.Command{
-		Aliases: []string{"rm"},
-		Long:    "Forgets a version of a flavor and removes its pinned implementation. Refused while an operator or a run needs it.",
-		Args:    arguments(1, "a flavor"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
-			if err != nil {
-				return err
-			}
-			var asked error
-			err = h.Registry().DeleteFlavor(cmd.Context(), args[0], func(name, version string) bool {
-				used, err := a.inUse(cmd.Context(), runs.Filter{Flavor: name, FlavorVersion: version})
-				asked = err
-				return used || err != nil
-			})
-			if asked != nil {
-				return asked
-			}
-			if err != nil {
-				return err
-			}
-			return a.done("flavor %s deleted", args[0])
-		},
-	})
-}
-
-// inUse tells whether a run that has not ended is selected by f. The store is
-// opened only where there is one.
-func (a *app) inUse(ctx context.Context, f runs.Filter) (bool, error) {
-	if !a.hasRuns() {
-		return false, nil
-	}
-	store, err := a.h.Runs(ctx)
-	if err != nil {
-		return false, err
-	}
-	f.Unclosed, f.Limit = true, 1
-	found, err := store.List(ctx, f)
-	return len(found) > 0, err
-}
-
-// hasRuns tells whether there may be a store of runs.
-func (a *app) hasRuns() bool {
-	entries, err := os.ReadDir(a.h.Home().Runs())
-	return !errors.Is(err, os.ErrNotExist) && (err != nil || len(entries) > 0)
 }

@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -15,11 +17,11 @@ import (
 )
 
 // flavorTestCommand runs the conformance suite on a plugin in any language.
-func (a *app) flavorTestCommand() *cobra.Command {
+func (a *app) flavorTest() *cobra.Command {
 	tier, format, config := "", "text", ""
 	var only []string
 	list := false
-	c := command("test PLUGIN", "Check a plugin against the contract", cobra.Command{
+	c := command(flavorTestUse, flavorTestShort, cobra.Command{
 		Long: `Starts the plugin and checks that it keeps the contract: its manifest, typed
 values, Submit and its outcomes, Find, Watch, Logs, Cancel, Cleanup, and how it
 starts and ends. It says beforehand how many jobs it starts.

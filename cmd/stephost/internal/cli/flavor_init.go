@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -18,9 +20,9 @@ type initItem struct {
 	Next      []string `json:"next"`
 }
 
-func (a *app) flavorInitCommand() *cobra.Command {
+func (a *app) flavorInit() *cobra.Command {
 	language, kind, dir := string(scaffold.Go), string(scaffold.Remote), ""
-	c := command("init NAME", "Begin a flavor of your own", cobra.Command{
+	c := command(flavorInitUse, flavorInitShort, cobra.Command{
 		Long: `Writes a new project for a flavor: a manifest, code that works, a test that runs
 the conformance suite, a README and a Makefile. It builds and passes its test
 as it is; then you replace what it does with calls of your cluster.

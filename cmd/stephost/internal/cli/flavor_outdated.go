@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/registry"
 )
 
@@ -22,12 +22,12 @@ type outdatedItem struct {
 
 // listOutdated lists the versions that are not the newest, and who stays with
 // them: a new version moves no operator.
-func (a *app) listOutdated(ctx context.Context, h *host.Host) error {
-	all, err := h.Registry().Flavors(ctx)
+func (a *app) listOutdated(ctx context.Context, cat *catalog.Catalog) error {
+	all, err := cat.Registry().Flavors(ctx)
 	if err != nil {
 		return err
 	}
-	users, project, err := a.flavorUsers(ctx, h)
+	users, project, err := a.flavorUsers(ctx, cat)
 	if err != nil {
 		return err
 	}
@@ -76,16 +76,16 @@ func outdated(all []*registry.Flavor, users, project map[string][]string) []outd
 
 // flavorUsers are the operators that name an exact version of a flavor, by
 // "name@version". A project whose files cannot be read names none.
-func (a *app) flavorUsers(ctx context.Context, h *host.Host) (stored, project map[string][]string, err error) {
+func (a *app) flavorUsers(ctx context.Context, cat *catalog.Catalog) (stored, project map[string][]string, err error) {
 	stored, project = map[string][]string{}, map[string][]string{}
-	operators, err := h.Registry().Operators(ctx)
+	operators, err := cat.Registry().Operators(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, o := range operators {
 		stored[o.Flavor] = append(stored[o.Flavor], o.Name)
 	}
-	p, _, err := h.Project(ctx, a.project())
+	p, _, err := cat.Project(ctx, a.project())
 	if err != nil {
 		a.warn(fmt.Sprintf("the project's operators are not looked at: %s", oneLine(errorText(err))))
 		return stored, project, nil

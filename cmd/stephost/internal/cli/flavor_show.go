@@ -89,11 +89,11 @@ func (a *app) flavorDescribe() *cobra.Command {
 		Aliases: []string{"show"},
 		Args:    arguments(1, "a flavor"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			f, err := h.Registry().Flavor(cmd.Context(), args[0])
+			f, err := cat.Registry().Flavor(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -218,7 +218,7 @@ func attributeUsage(at *schema.Attribute) string {
 // manifestOf is the manifest of a known flavor, or of the file, directory or
 // manifest at a path. Nothing is run.
 func (a *app) manifestOf(ctx context.Context, ref string) (*manifest.Manifest, error) {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (a *app) manifestOf(ctx context.Context, ref string) (*manifest.Manifest, e
 	_, statErr := os.Stat(path)
 	isPath := strings.ContainsAny(ref, `/\`) || strings.HasSuffix(ref, ".hcl") || ref == "."
 	if !isPath {
-		f, err := h.Registry().Flavor(ctx, ref)
+		f, err := cat.Registry().Flavor(ctx, ref)
 		if err == nil {
 			return f.Manifest(ctx)
 		}
@@ -237,7 +237,7 @@ func (a *app) manifestOf(ctx context.Context, ref string) (*manifest.Manifest, e
 	if errors.Is(statErr, os.ErrNotExist) {
 		return nil, &problem.Error{Summary: "there is no file " + problem.Bound(path, 300), Next: "name a flavor (stephost flavor list), a plugin or a manifest"}
 	}
-	m, _, diags := manifest.Read(ctx, h.Sources(), path)
+	m, _, diags := manifest.Read(ctx, cat.Sources(), path)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -304,11 +304,11 @@ func (a *app) projectSchema(cmd *cobra.Command, format string) error {
 	if format != "json-schema" {
 		return arguments(1, "a flavor or a file")(cmd, nil)
 	}
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return err
 	}
-	all, err := h.Registry().Flavors(ctx)
+	all, err := cat.Registry().Flavors(ctx)
 	if err != nil {
 		return err
 	}
@@ -344,7 +344,7 @@ it is found inside a plugin that embeds it. A file that is right is not touched.
 			return arguments(1, "the FILE of a manifest")(cmd, args)
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
@@ -355,7 +355,7 @@ it is found inside a plugin that embeds it. A file that is right is not touched.
 				if err != nil {
 					return err
 				}
-				_, found := manifest.Parse(h.Sources(), arg, data)
+				_, found := manifest.Parse(cat.Sources(), arg, data)
 				diags, texts[i] = append(diags, found...), data
 			}
 			if diags.HasErrors() {

@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -24,6 +26,11 @@ const (
 	takenBound = 3 * time.Second
 	takenPoll  = 20 * time.Millisecond
 )
+
+// hidden are the commands that stephost itself starts.
+func (a *app) hidden() []*cobra.Command {
+	return []*cobra.Command{a.followerCommand(), a.relayCommand()}
+}
 
 // followerCommand owns the detached runs of this home until the last one is
 // over. It is started by whoever leaves a run.

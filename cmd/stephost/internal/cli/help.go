@@ -37,6 +37,9 @@ func (a *app) helpCommand() *cobra.Command {
 				}
 				return a.unknownCommand(about, rest)
 			}
+			if err := a.passOn(about); err != nil {
+				return err
+			}
 			about.InitDefaultHelpFlag()
 			return about.Help()
 		},

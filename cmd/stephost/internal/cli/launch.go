@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -51,7 +53,7 @@ const launchExample = `  stephost launch train
 
 func (a *app) launchCommand() *cobra.Command {
 	var l launchFlags
-	c := command("launch [STEP] [flags] [-- COMMAND [ARG...]]", "Run a step and wait for its end", cobra.Command{
+	c := command(launchUse, launchShort, cobra.Command{
 		Long: launchHelp, Example: launchExample,
 		Args: func(cmd *cobra.Command, args []string) error {
 			before, _ := splitArgs(cmd, args)
@@ -197,7 +199,12 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 	if step, err = a.chooseStep(p, step, argv != nil); err != nil {
 		return nil, err
 	}
-	sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch, Start: start})
+	q := host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch}
+	if start {
+		h.Warm()
+		q.Chosen = h.Start
+	}
+	sel, err := h.Select(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,11 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/registry"
-	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -75,15 +74,15 @@ func (a *app) operatorList() *cobra.Command {
 		Aliases: []string{"ls"},
 		Args:    arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			stored, err := h.Registry().Operators(cmd.Context())
+			stored, err := cat.Registry().Operators(cmd.Context())
 			if err != nil {
 				return err
 			}
-			p, _, perr := h.Project(cmd.Context(), a.project())
+			p, _, perr := cat.Project(cmd.Context(), a.project())
 			var wrong hcl.Diagnostics
 			if perr != nil && !errors.As(perr, &wrong) {
 				return perr // a directory that is not there, not a file that is wrong
@@ -137,29 +136,29 @@ func (a *app) operatorDescribe() *cobra.Command {
 		Aliases: []string{"show"},
 		Args:    arguments(1, "the NAME of an operator"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			p, _, err := h.Project(cmd.Context(), a.project())
+			p, _, err := cat.Project(cmd.Context(), a.project())
 			if err != nil {
 				p = nil // a broken project must not hide what is registered
 			}
-			sel, err := h.SelectOperator(cmd.Context(), p, args[0], schema.StageOperator)
+			sel, err := cat.SelectOperator(cmd.Context(), p, args[0], schema.StageOperator)
 			if err != nil {
 				return err
 			}
-			return a.describeOperator(cmd.Context(), h, sel)
+			return a.describeOperator(cmd.Context(), cat, sel)
 		},
 	})
 }
 
-func (a *app) describeOperator(ctx context.Context, h *host.Host, sel *host.OperatorSelection) error {
+func (a *app) describeOperator(ctx context.Context, cat *catalog.Catalog, sel *catalog.OperatorSelection) error {
 	item := operatorItem{Name: sel.Operator.Name, Flavor: sel.Operator.Flavor, Where: "project", File: sel.Operator.File,
-		Default: sel.Operator.DefaultOperator, Environments: sel.Config.Environments, Deferred: dueTexts(sel.Config.Deferred), Values: operatorValues(sel, h.Sources())}
+		Default: sel.Operator.DefaultOperator, Environments: sel.Config.Environments, Deferred: dueTexts(sel.Config.Deferred), Values: operatorValues(sel, cat.Sources())}
 	if sel.Registered {
 		item.Where = "registered"
-		chosen, err := h.Registry().DefaultOperator(ctx)
+		chosen, err := cat.Registry().DefaultOperator(ctx)
 		item.Default = err == nil && chosen == item.Name
 	}
 	if a.json() {
@@ -187,7 +186,7 @@ func (a *app) describeOperator(ctx context.Context, h *host.Host, sel *host.Oper
 
 // operatorValues are the values in the order of the manifest, then the defaults
 // that the operator carries for its steps.
-func operatorValues(sel *host.OperatorSelection, sources *diag.Sources) []valueItem {
+func operatorValues(sel *catalog.OperatorSelection, sources *diag.Sources) []valueItem {
 	var out []valueItem
 	for _, at := range sel.Manifest.Schema.Attributes {
 		block, values := "config.", sel.Config.Values.Config
@@ -266,11 +265,11 @@ func (a *app) operatorRename() *cobra.Command {
 		Aliases: []string{"mv"},
 		Args:    arguments(2, "the NAME of an operator", "its NEW name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			if _, err := h.Registry().RenameOperator(cmd.Context(), args[0], args[1]); err != nil {
+			if _, err := cat.Registry().RenameOperator(cmd.Context(), args[0], args[1]); err != nil {
 				return err
 			}
 			return a.done("operator %s is now %s", args[0], args[1])
@@ -283,41 +282,14 @@ func (a *app) operatorCopy() *cobra.Command {
 		Aliases: []string{"cp"},
 		Args:    arguments(2, "the NAME of an operator", "a NEW name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			if _, err := h.Registry().CopyOperator(cmd.Context(), args[0], args[1]); err != nil {
+			if _, err := cat.Registry().CopyOperator(cmd.Context(), args[0], args[1]); err != nil {
 				return err
 			}
 			return a.done("operator %s copied to %s", args[0], args[1])
-		},
-	})
-}
-
-func (a *app) operatorDelete() *cobra.Command {
-	return command("delete NAME", "Delete a stored operator", cobra.Command{
-		Aliases: []string{"rm"},
-		Long:    "Deletes a stored operator. Refused while a run needs it.",
-		Args:    arguments(1, "the NAME of an operator"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
-			if err != nil {
-				return err
-			}
-			var asked error
-			err = h.Registry().DeleteOperator(cmd.Context(), args[0], func(name string) bool {
-				used, err := a.inUse(cmd.Context(), runs.Filter{Operator: name})
-				asked = err
-				return used || err != nil
-			})
-			if asked != nil {
-				return asked
-			}
-			if err != nil {
-				return err
-			}
-			return a.done("operator %s deleted", args[0])
 		},
 	})
 }
@@ -327,11 +299,11 @@ func (a *app) operatorDefault() *cobra.Command {
 	c := command("default [NAME]", "Say, or choose, the operator of steps that name none", cobra.Command{
 		Args: arguments(0, "the NAME of an operator"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
-			r := h.Registry()
+			r := cat.Registry()
 			switch {
 			case unset && len(args) > 0:
 				return &problem.Error{Summary: "--unset takes no name", Next: "write `stephost operator default --unset`"}
@@ -341,10 +313,10 @@ func (a *app) operatorDefault() *cobra.Command {
 				}
 				return a.done("there is no default operator any more")
 			case len(args) == 0:
-				return a.showDefault(cmd.Context(), h)
+				return a.showDefault(cmd.Context(), cat)
 			}
 			if err := r.SetDefaultOperator(cmd.Context(), args[0]); err != nil {
-				return notStored(cmd.Context(), h, a.project(), args[0], err)
+				return notStored(cmd.Context(), cat, a.project(), args[0], err)
 			}
 			return a.done("operator %s is the default", args[0])
 		},
@@ -354,8 +326,8 @@ func (a *app) operatorDefault() *cobra.Command {
 }
 
 // notStored explains that a project's operator is made the default in its file.
-func notStored(ctx context.Context, h *host.Host, o host.ProjectOptions, name string, err error) error {
-	p, _, perr := h.Project(ctx, o)
+func notStored(ctx context.Context, cat *catalog.Catalog, o catalog.ProjectOptions, name string, err error) error {
+	p, _, perr := cat.Project(ctx, o)
 	var own *problem.Error
 	if perr != nil || p.Operators[name] == nil || !errors.As(err, &own) {
 		return err
@@ -363,8 +335,8 @@ func notStored(ctx context.Context, h *host.Host, o host.ProjectOptions, name st
 	return &problem.Error{Operator: name, Summary: "it is the project's, in " + p.Operators[name].File, Next: "write default = true into its block"}
 }
 
-func (a *app) showDefault(ctx context.Context, h *host.Host) error {
-	p, _, err := h.Project(ctx, a.project())
+func (a *app) showDefault(ctx context.Context, cat *catalog.Catalog) error {
+	p, _, err := cat.Project(ctx, a.project())
 	if err != nil {
 		return err
 	}
@@ -375,7 +347,7 @@ func (a *app) showDefault(ctx context.Context, h *host.Host) error {
 			return err
 		})
 	}
-	name, err := h.Registry().DefaultOperator(ctx)
+	name, err := cat.Registry().DefaultOperator(ctx)
 	if err != nil {
 		return err
 	}

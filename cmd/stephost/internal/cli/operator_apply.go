@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/registry"
@@ -27,7 +27,7 @@ newest one; an operator that is stored already keeps its version.`,
 		Example: "  stephost operator apply operators.hcl\n  generate-operators | stephost operator apply -",
 		Args:    arguments(1, "a FILE (- is stdin)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.host()
+			cat, err := a.catalog()
 			if err != nil {
 				return err
 			}
@@ -35,11 +35,11 @@ newest one; an operator that is stored already keeps its version.`,
 			if err != nil {
 				return err
 			}
-			texts, err := h.Registry().SplitOperators(file, src)
+			texts, err := cat.Registry().SplitOperators(file, src)
 			if err != nil {
 				return err
 			}
-			return a.apply(cmd.Context(), h, file, src, texts, dry)
+			return a.apply(cmd.Context(), cat, file, src, texts, dry)
 		},
 	})
 	c.Flags().BoolVar(&dry, "dry-run", false, "check everything, write nothing")
@@ -47,7 +47,7 @@ newest one; an operator that is stored already keeps its version.`,
 }
 
 // apply checks all operators, then writes them.
-func (a *app) apply(ctx context.Context, h *host.Host, file string, src []byte, texts [][]byte, dry bool) error {
+func (a *app) apply(ctx context.Context, cat *catalog.Catalog, file string, src []byte, texts [][]byte, dry bool) error {
 	rounds := []bool{true, false}
 	if dry {
 		rounds = rounds[:1]
@@ -55,9 +55,9 @@ func (a *app) apply(ctx context.Context, h *host.Host, file string, src []byte, 
 	for i, checkOnly := range rounds {
 		for _, text := range texts {
 			o := &operatorFlags{dry: checkOnly}
-			var sel *host.OperatorSelection
-			check := a.checkWith(o, h, &sel)
-			op, err := h.Registry().PutOperatorText(ctx, pinned(ctx, h.Registry(), text), registry.WriteOptions{Replace: true, DryRun: checkOnly,
+			var sel *catalog.OperatorSelection
+			check := a.checkWith(o, cat, &sel)
+			op, err := cat.Registry().PutOperatorText(ctx, pinned(ctx, cat.Registry(), text), registry.WriteOptions{Replace: true, DryRun: checkOnly,
 				Check: func(ctx context.Context, op *registry.Operator) error {
 					err := check(ctx, op)
 					var diags hcl.Diagnostics
@@ -70,7 +70,7 @@ func (a *app) apply(ctx context.Context, h *host.Host, file string, src []byte, 
 				return err
 			}
 			if i == len(rounds)-1 {
-				if err := a.wrote(ctx, h, o, op, sel, "stored"); err != nil {
+				if err := a.wrote(ctx, cat, o, op, sel, "stored"); err != nil {
 					return err
 				}
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/problem"
@@ -42,11 +42,11 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 		}
 		return arguments(1, "the NAME of an operator, before the flags")(cmd, nil)
 	}
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return err
 	}
-	old, err := h.Registry().Operator(ctx, name)
+	old, err := cat.Registry().Operator(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 		base, _, _ := strings.Cut(flavor, "@")
 		flavor = base + "@" + early.flavorVersion
 	}
-	f, err := h.Registry().Flavor(ctx, flavor)
+	f, err := cat.Registry().Flavor(ctx, flavor)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 	if err := arguments(1, "the NAME of an operator")(cmd, names); err != nil {
 		return err
 	}
-	change, err := a.change(h, o, old, m)
+	change, err := a.change(cat, o, old, m)
 	if err != nil {
 		return err
 	}
@@ -91,9 +91,9 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 	if change.Flavor == "" && len(change.Set) == 0 && len(change.Unset) == 0 && !o.asDefault {
 		return &problem.Error{Operator: name, Summary: "nothing was asked to change", Next: "see `stephost operator update " + name + " --help`"}
 	}
-	before := a.effective(ctx, h, old)
-	var checked *host.OperatorSelection
-	op, err := h.Registry().UpdateOperator(ctx, name, change, registry.WriteOptions{DryRun: o.dry, Check: a.checkWith(o, h, &checked)})
+	before := a.effective(ctx, cat, old)
+	var checked *catalog.OperatorSelection
+	op, err := cat.Registry().UpdateOperator(ctx, name, change, registry.WriteOptions{DryRun: o.dry, Check: a.checkWith(o, cat, &checked)})
 	if err != nil {
 		return err
 	}
@@ -102,11 +102,11 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 			a.say("  %s", line)
 		}
 	}
-	return a.wrote(ctx, h, o, op, checked, "updated")
+	return a.wrote(ctx, cat, o, op, checked, "updated")
 }
 
 // change is what the flags ask for, put where each value stands already.
-func (a *app) change(h *host.Host, o *operatorFlags, old *registry.Operator, m *manifest.Manifest) (registry.OperatorChange, error) {
+func (a *app) change(cat *catalog.Catalog, o *operatorFlags, old *registry.Operator, m *manifest.Manifest) (registry.OperatorChange, error) {
 	at := map[string]string{}
 	written := attributeRanges(old)
 	for path := range written {
@@ -115,7 +115,7 @@ func (a *app) change(h *host.Host, o *operatorFlags, old *registry.Operator, m *
 			at[attr.Name] = path
 		}
 	}
-	opt, err := a.flagOptions(h)
+	opt, err := a.flagOptions(cat)
 	if err != nil {
 		return registry.OperatorChange{}, err
 	}
@@ -158,19 +158,19 @@ func (a *app) change(h *host.Host, o *operatorFlags, old *registry.Operator, m *
 
 // effective is the operator's values as its flavor completes them; nil when
 // they cannot be known (the former version is gone).
-func (a *app) effective(ctx context.Context, h *host.Host, op *registry.Operator) map[string]string {
+func (a *app) effective(ctx context.Context, cat *catalog.Catalog, op *registry.Operator) map[string]string {
 	decoded, diags := op.Decode()
 	if diags.HasErrors() {
 		return nil
 	}
-	sel, err := h.CheckOperator(ctx, decoded)
+	sel, err := cat.CheckOperator(ctx, decoded)
 	if err != nil {
 		return nil
 	}
 	return effectiveValues(sel)
 }
 
-func effectiveValues(sel *host.OperatorSelection) map[string]string {
+func effectiveValues(sel *catalog.OperatorSelection) map[string]string {
 	if sel == nil || sel.Config == nil {
 		return nil
 	}

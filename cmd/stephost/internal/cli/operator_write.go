@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
@@ -45,13 +45,13 @@ keyring:SERVICE/NAME, never as the value itself.`,
 
 func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) error {
 	early, dir, _, helped := peek(args)
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return err
 	}
 	var f *registry.Flavor
 	if early.flavor != "" {
-		if f, err = h.Registry().Flavor(cmd.Context(), early.flavor); err != nil {
+		if f, err = cat.Registry().Flavor(cmd.Context(), early.flavor); err != nil {
 			return err
 		}
 		m, err := f.Manifest(cmd.Context())
@@ -69,7 +69,7 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 	}
 	names, err := parseAll(cmd, args)
 	if f == nil {
-		return a.noFlavor(cmd.Context(), h, args, err)
+		return a.noFlavor(cmd.Context(), cat, args, err)
 	}
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 	if err := arguments(1, "a NAME for the operator")(cmd, names); err != nil {
 		return err
 	}
-	opt, err := a.flagOptions(h)
+	opt, err := a.flagOptions(cat)
 	if err != nil {
 		return err
 	}
@@ -88,16 +88,16 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 	if diags.HasErrors() {
 		return diags
 	}
-	var checked *host.OperatorSelection
-	op, err := h.Registry().PutOperator(cmd.Context(), registry.OperatorSpec{Name: names[0], Flavor: f.Ref(), Attrs: attrs},
-		registry.WriteOptions{Replace: o.replace, DryRun: o.dry, Check: a.checkWith(o, h, &checked)})
+	var checked *catalog.OperatorSelection
+	op, err := cat.Registry().PutOperator(cmd.Context(), registry.OperatorSpec{Name: names[0], Flavor: f.Ref(), Attrs: attrs},
+		registry.WriteOptions{Replace: o.replace, DryRun: o.dry, Check: a.checkWith(o, cat, &checked)})
 	if err != nil {
 		return err
 	}
 	if !o.dry {
 		defer a.say("Next: stephost launch --operator %s -- COMMAND, or stephost doctor %s", op.Name, op.Name)
 	}
-	return a.wrote(cmd.Context(), h, o, op, checked, "registered")
+	return a.wrote(cmd.Context(), cat, o, op, checked, "registered")
 }
 
 // switchValue explains "--spot false", which reads as a flag and an argument.
@@ -111,7 +111,7 @@ func switchValue(args []string) error {
 }
 
 // noFlavor explains a missing --flavor; a mistyped one comes first.
-func (a *app) noFlavor(ctx context.Context, h *host.Host, args []string, parse error) error {
+func (a *app) noFlavor(ctx context.Context, cat *catalog.Catalog, args []string, parse error) error {
 	for _, arg := range args {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if strings.HasPrefix(arg, "--") && name != "flavor" && diag.Suggest(name, []string{"flavor"}) != "" {
@@ -119,7 +119,7 @@ func (a *app) noFlavor(ctx context.Context, h *host.Host, args []string, parse e
 		}
 	}
 	p := &problem.Error{Summary: "an operator needs a flavor", Next: "add --flavor=NAME; see `stephost flavor list`"}
-	all, err := h.Registry().Flavors(ctx)
+	all, err := cat.Registry().Flavors(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,22 +137,22 @@ func (a *app) noFlavor(ctx context.Context, h *host.Host, args []string, parse e
 	return p
 }
 
-func (a *app) flagOptions(h *host.Host) (project.FlagOptions, error) {
+func (a *app) flagOptions(cat *catalog.Catalog) (project.FlagOptions, error) {
 	dir, err := filepath.Abs(a.path("."))
 	if err != nil {
 		return project.FlagOptions{}, &problem.Error{Summary: "no working directory", Err: err, Next: "change to a directory that exists"}
 	}
-	return project.FlagOptions{Sources: h.Sources(), Dir: dir, Stdin: a.stdin}, nil
+	return project.FlagOptions{Sources: cat.Sources(), Dir: dir, Stdin: a.stdin}, nil
 }
 
 // checkWith judges an operator before it is written.
-func (a *app) checkWith(o *operatorFlags, h *host.Host, out **host.OperatorSelection) func(context.Context, *registry.Operator) error {
+func (a *app) checkWith(o *operatorFlags, cat *catalog.Catalog, out **catalog.OperatorSelection) func(context.Context, *registry.Operator) error {
 	return func(ctx context.Context, op *registry.Operator) error {
 		decoded, diags := op.Decode()
 		if !diags.HasErrors() {
-			sel, err := h.CheckOperator(ctx, decoded)
+			sel, err := cat.CheckOperator(ctx, decoded)
 			if err == nil {
-				sel.Warnings = o.pointAtFlags(op, append(diags, sel.Warnings...), h.Sources())
+				sel.Warnings = o.pointAtFlags(op, append(diags, sel.Warnings...), cat.Sources())
 				*out = sel
 				return nil
 			}
@@ -163,7 +163,7 @@ func (a *app) checkWith(o *operatorFlags, h *host.Host, out **host.OperatorSelec
 		if missing := onlyComposed(op, diags); missing != "" && o.flavor != "" {
 			// "Missing role" points at the composed block; the flag that named
 			// the flavor is what the person wrote.
-			h.Sources().Add("--flavor", []byte(missing))
+			cat.Sources().Add("--flavor", []byte(missing))
 			for i, d := range diags {
 				if d.Subject != nil && d.Subject.Filename == op.File && strings.HasPrefix(d.Summary, "Missing ") {
 					moved, at := *d, schema.TextRange("--flavor", missing)
@@ -172,7 +172,7 @@ func (a *app) checkWith(o *operatorFlags, h *host.Host, out **host.OperatorSelec
 				}
 			}
 		}
-		return o.pointAtFlags(op, diags, h.Sources())
+		return o.pointAtFlags(op, diags, cat.Sources())
 	}
 }
 
@@ -185,9 +185,9 @@ func onlyComposed(op *registry.Operator, diags hcl.Diagnostics) string {
 }
 
 // wrote makes the operator the default where asked, and says what was done.
-func (a *app) wrote(ctx context.Context, h *host.Host, o *operatorFlags, op *registry.Operator, sel *host.OperatorSelection, what string) error {
+func (a *app) wrote(ctx context.Context, cat *catalog.Catalog, o *operatorFlags, op *registry.Operator, sel *catalog.OperatorSelection, what string) error {
 	if o.asDefault && !o.dry {
-		if err := h.Registry().SetDefaultOperator(ctx, op.Name); err != nil {
+		if err := cat.Registry().SetDefaultOperator(ctx, op.Name); err != nil {
 			return err
 		}
 	}

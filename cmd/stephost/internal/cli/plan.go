@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -55,7 +57,7 @@ type environmentItem struct {
 func (a *app) planCommand() *cobra.Command {
 	var l launchFlags
 	var online bool
-	c := command("plan [STEP] [flags] [-- COMMAND [ARG...]]", "Show what a launch would send, without sending it", cobra.Command{
+	c := command(planUse, planShort, cobra.Command{
 		Long: `Starts the plugin and shows the native request that a launch would send, the
 environment that would be prepared, and where each value comes from. Nothing is
 sent or prepared. What needs the network is marked, or filled with --online.

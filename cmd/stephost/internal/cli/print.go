@@ -7,10 +7,11 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 )
@@ -117,7 +118,7 @@ func (a *app) problem(err error) {
 		a.diagnostics(diags)
 		return
 	}
-	p := host.Problem(err)
+	p := problem.Of(err)
 	if a.json() {
 		_ = a.encode(document{Version: documentVersion, Error: &jsonError{Summary: p.Error(), Detail: p.Detail, Next: p.Next,
 			Flavor: p.Flavor, Operator: p.Operator, Run: p.Run, Phase: p.Phase, Class: string(p.Class)}})
@@ -138,8 +139,8 @@ func (a *app) diagnostics(diags hcl.Diagnostics) {
 		return
 	}
 	sources := &diag.Sources{}
-	if a.h != nil {
-		sources = a.h.Sources()
+	if a.cat != nil {
+		sources = a.cat.Sources()
 	}
 	if a.json() {
 		_ = a.encode(document{Version: documentVersion, Diagnostics: sources.JSON(diags)})
@@ -183,4 +184,17 @@ func paint(w io.Writer, code, text string) string {
 
 func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}
+
+// control characters.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case unicode.IsControl(r), r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(text))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 )
@@ -54,7 +54,7 @@ func (a *app) root() *cobra.Command {
 	add(root, groupWork, validate, plan, build, launch, a.runCommand(), doctor)
 	add(root, groupThing, a.flavorCommand(), a.operatorCommand())
 	add(root, groupOther, a.completionCommand(), a.versionCommand())
-	root.AddCommand(a.followerCommand(), a.relayCommand())
+	root.AddCommand(a.hidden()...)
 	root.SetHelpCommand(a.helpCommand())
 	root.SetHelpCommandGroupID(groupOther)
 
@@ -62,12 +62,19 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(help)
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, nil); return nil })
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		// Telling every command what completes it takes longer than everything
 		// else here together, so only completing pays for it.
-		if cmd.Name() == cobra.ShellCompRequestCmd {
-			a.complete(root)
+		if cmd.Name() != cobra.ShellCompRequestCmd {
+			return nil
 		}
+		if about, _, err := root.Find(args[:max(len(args)-1, 0)]); err == nil {
+			if err := a.passOn(about); err != nil {
+				return err
+			}
+		}
+		a.complete(root)
+		return nil
 	}
 	explainArguments(root)
 	return root
@@ -97,8 +104,8 @@ func (a *app) projectFlags(c *cobra.Command) {
 }
 
 // project is what the project flags ask for.
-func (a *app) project() host.ProjectOptions {
-	return host.ProjectOptions{Dir: a.dir, Files: a.files, Stdin: a.stdin, Vars: a.vars, VarFiles: a.varFiles}
+func (a *app) project() catalog.ProjectOptions {
+	return catalog.ProjectOptions{Dir: a.dir, Files: a.files, Stdin: a.stdin, Vars: a.vars, VarFiles: a.varFiles}
 }
 
 // path is a path from the command line: relative ones start at -C.

@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -12,7 +14,7 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return a.group("run COMMAND", "See and steer runs", cobra.Command{Long: runHelp},
+	return a.group(runUse, runShort, cobra.Command{Long: runHelp},
 		a.runListCommand(), a.runShowCommand(), a.runLogsCommand(), a.runAttachCommand(), a.runWaitCommand(), a.runCancelCommand(),
 		a.runOutputsCommand(), a.runTraceCommand(), a.runRecoverCommand(), a.runResolveCommand(), a.runPruneCommand())
 }

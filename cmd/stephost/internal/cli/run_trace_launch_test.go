@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -63,7 +65,7 @@ func TestSendTrace(t *testing.T) {
 		a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, output: "text"}
 		before := got.Load()
 		a.sendTrace(ctx, was)
-		a.close()
+		a.end()
 		assert.Empty(t, out.String(), "stdout is the step's")
 		return got.Load() - before, errs.String()
 	}

@@ -1,3 +1,5 @@
+//go:build !front
+
 package cli
 
 import (
@@ -273,7 +275,7 @@ func (a *app) left(o watchOptions, res host.Result) {
 // a result.
 func (a *app) failed(err error, resultFile string, s os.Signal) error {
 	res := host.ResultOf(nil, err, 0)
-	res.Class = string(host.Problem(err).Class)
+	res.Class = string(problem.Of(err).Class)
 	if res.Class == "" {
 		res.Class = string(problem.Config)
 	}

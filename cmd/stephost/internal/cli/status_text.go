@@ -1,10 +1,11 @@
+//go:build !front
+
 package cli
 
 import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/stephost/stephost/host/launch"
@@ -77,19 +78,6 @@ func length(d time.Duration) string {
 }
 
 // oneLine makes text of a backend harmless for a terminal line: no line ends, no
-// control characters.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case unicode.IsControl(r), r == utf8.RuneError:
-			return -1
-		}
-		return r
-	}, strings.TrimSpace(text))
-}
-
 // cut shortens text to width characters.
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
@@ -62,14 +62,14 @@ type deferred struct {
 }
 
 func (a *app) validate(ctx context.Context) error {
-	h, err := a.host()
+	cat, err := a.catalog()
 	if err != nil {
 		return err
 	}
-	p, diags, err := h.Project(ctx, a.project())
+	p, diags, err := cat.Project(ctx, a.project())
 	if errors.As(err, &diags) && a.json() {
-		a.exit = host.ExitStephost
-		return a.showValidated(h, &validated{Files: a.files, diags: diags})
+		a.exit = problem.Exit
+		return a.showValidated(cat, &validated{Files: a.files, diags: diags})
 	}
 	if err != nil {
 		return err
@@ -80,22 +80,22 @@ func (a *app) validate(ctx context.Context) error {
 	}
 	v := &validated{Files: p.Files, Operators: len(p.OperatorOrder), Steps: len(p.StepOrder)}
 	v.add(diags)
-	if err := v.operators(ctx, h, p); err != nil {
+	if err := v.operators(ctx, cat, p); err != nil {
 		return err
 	}
-	if err := v.steps(ctx, h, p); err != nil {
+	if err := v.steps(ctx, cat, p); err != nil {
 		return err
 	}
 	v.Valid = !v.diags.HasErrors()
 	if !v.Valid {
-		a.exit = host.ExitStephost
+		a.exit = problem.Exit
 	}
-	return a.showValidated(h, v)
+	return a.showValidated(cat, v)
 }
 
-func (v *validated) operators(ctx context.Context, h *host.Host, p *project.Project) error {
+func (v *validated) operators(ctx context.Context, cat *catalog.Catalog, p *project.Project) error {
 	for _, name := range p.OperatorOrder {
-		if err := v.operator(ctx, h, p, name); err != nil {
+		if err := v.operator(ctx, cat, p, name); err != nil {
 			return err
 		}
 	}
@@ -106,21 +106,21 @@ func (v *validated) operators(ctx context.Context, h *host.Host, p *project.Proj
 			continue
 		}
 		seen = append(seen, used)
-		if _, err := h.Registry().Operator(ctx, used); err != nil {
+		if _, err := cat.Registry().Operator(ctx, used); err != nil {
 			continue // the step that names it says so, with its place
 		}
-		if err := v.operator(ctx, h, p, used); err != nil {
+		if err := v.operator(ctx, cat, p, used); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v *validated) operator(ctx context.Context, h *host.Host, p *project.Project, name string) error {
-	sel, err := h.SelectOperator(ctx, p, name, schema.StageOperator)
+func (v *validated) operator(ctx context.Context, cat *catalog.Catalog, p *project.Project, name string) error {
+	sel, err := cat.SelectOperator(ctx, p, name, schema.StageOperator)
 	if err != nil {
 		if sel != nil && sel.Operator != nil && sel.Flavor == nil {
-			v.unknownFlavor(ctx, h, sel.Operator, err)
+			v.unknownFlavor(ctx, cat, sel.Operator, err)
 			return nil
 		}
 		v.broken = append(v.broken, name)
@@ -142,13 +142,13 @@ func rangeOf(o *project.Operator) *hcl.Range {
 
 // unknownFlavor: a file can be checked where a flavor is not registered, as far
 // as it goes; but a name that is nearly a known one is a slip.
-func (v *validated) unknownFlavor(ctx context.Context, h *host.Host, o *project.Operator, err error) {
+func (v *validated) unknownFlavor(ctx context.Context, cat *catalog.Catalog, o *project.Operator, err error) {
 	name, version, _ := strings.Cut(o.Flavor, "@")
 	r := o.Range
 	d := &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: fmt.Sprintf("Flavor %q is not known here", o.Flavor), Subject: &r}
-	p := host.Problem(err)
+	p := problem.Of(err)
 	d.Detail = sentences(p.Detail, fmt.Sprintf("What the flavor says about operator %q is not checked. Register its plugin, or its manifest alone: stephost flavor register PATH", o.Name))
-	all, listErr := h.Registry().Flavors(ctx)
+	all, listErr := cat.Registry().Flavors(ctx)
 	if listErr == nil {
 		var names []string
 		for _, f := range all {
@@ -173,17 +173,17 @@ func sentences(texts ...string) string {
 	return strings.TrimSpace(strings.Join(texts, " "))
 }
 
-func (v *validated) steps(ctx context.Context, h *host.Host, p *project.Project) error {
+func (v *validated) steps(ctx context.Context, cat *catalog.Catalog, p *project.Project) error {
 	for _, name := range p.StepOrder {
 		step := p.Steps[name]
-		sel, err := h.Select(ctx, host.StepRequest{Project: p, Step: name, Stage: schema.StageStep})
+		sel, err := cat.Select(ctx, catalog.StepRequest{Project: p, Step: name, Stage: schema.StageStep})
 		if err != nil {
 			at := step.Range
 			if step.OperatorName != "" && step.OperatorRange.Filename != "" {
 				at = step.OperatorRange
 			}
 			if sel := step.OperatorName; sel != "" {
-				err = nearOperator(ctx, h, p, sel, err)
+				err = nearOperator(ctx, cat, p, sel, err)
 			}
 			if err := v.takeStep(err, step, &at); err != nil {
 				return err
@@ -203,16 +203,16 @@ func (v *validated) steps(ctx context.Context, h *host.Host, p *project.Project)
 }
 
 // nearOperator adds the project's own operators to what is meant, perhaps.
-func nearOperator(ctx context.Context, h *host.Host, p *project.Project, name string, err error) error {
+func nearOperator(ctx context.Context, cat *catalog.Catalog, p *project.Project, name string, err error) error {
 	var missing *problem.Error
 	if p.Operators[name] != nil || !errors.As(err, &missing) {
 		return err
 	}
-	if _, regErr := h.Registry().Operator(ctx, name); regErr == nil {
+	if _, regErr := cat.Registry().Operator(ctx, name); regErr == nil {
 		return err
 	}
 	names := slices.Clone(p.OperatorOrder)
-	stored, listErr := h.Registry().Operators(ctx)
+	stored, listErr := cat.Registry().Operators(ctx)
 	if listErr == nil {
 		for _, o := range stored {
 			names = append(names, o.Name)
@@ -296,9 +296,9 @@ func dueTexts(checks []string) []string {
 	return out
 }
 
-func (a *app) showValidated(h *host.Host, v *validated) error {
+func (a *app) showValidated(cat *catalog.Catalog, v *validated) error {
 	if a.json() {
-		return a.encode(document{Version: documentVersion, Item: v, Diagnostics: h.Sources().JSON(v.diags)})
+		return a.encode(document{Version: documentVersion, Item: v, Diagnostics: cat.Sources().JSON(v.diags)})
 	}
 	a.diagnostics(v.diags)
 	return a.item(v, func(w io.Writer) error {

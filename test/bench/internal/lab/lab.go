@@ -61,7 +61,7 @@ func New(root, below string) (*Lab, error) {
 
 // installAll copies what `make build` has made.
 func (l *Lab) installAll() error {
-	for _, to := range []string{l.Stephost, l.Local} {
+	for _, to := range []string{l.Stephost, l.host(), l.Local} {
 		name, err := filepath.Rel(l.Dir, to)
 		if err != nil {
 			return err
@@ -72,6 +72,9 @@ func (l *Lab) installAll() error {
 	}
 	return nil
 }
+
+// host is what stephost goes on as for everything that starts a plugin.
+func (l *Lab) host() string { return filepath.Join(filepath.Dir(l.Stephost), exe("stephost-host")) }
 
 // Installed is a copy of the plugin of a flavor that `make build` has made.
 func (l *Lab) Installed(flavor string) (string, error) {

@@ -1,4 +1,4 @@
-package host
+package catalog
 
 import (
 	"context"
@@ -9,10 +9,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/manifest"
 	"github.com/stephost/stephost/host/problem"
-	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/schema"
@@ -31,7 +29,7 @@ type ProjectOptions struct {
 
 // Project reads the project files. Without any it is an empty project, never
 // nil. The error is hcl.Diagnostics or a *problem.Error.
-func (h *Host) Project(ctx context.Context, o ProjectOptions) (*project.Project, hcl.Diagnostics, error) {
+func (c *Catalog) Project(ctx context.Context, o ProjectOptions) (*project.Project, hcl.Diagnostics, error) {
 	dir := o.Dir
 	if dir == "" {
 		dir = "."
@@ -53,7 +51,7 @@ func (h *Host) Project(ctx context.Context, o ProjectOptions) (*project.Project,
 	}
 	p, diags := project.Load(ctx, project.LoadOptions{
 		Files: files, Stdin: o.Stdin, Vars: vars, VarFiles: o.VarFiles, Environ: os.Environ(),
-		Sources: h.sources, Dir: dir})
+		Sources: c.sources, Dir: dir})
 	if diags.HasErrors() {
 		return nil, nil, diags
 	}
@@ -70,10 +68,10 @@ type StepRequest struct {
 	// Operator overrides what the step says; "" = the step's, else the default.
 	Operator string
 	Stage    schema.Stage
-	// Start says that the step will be launched: the plugin starts while the
-	// step is resolved, because both take milliseconds and there are two cores.
-	// A step that turns out to be wrong ends it again.
-	Start bool
+	// Chosen, if any, is called when operator and flavor are known and before the
+	// step is resolved: a launch starts the plugin then, because both take
+	// milliseconds and there are two cores. Its error ends the selection.
+	Chosen func(context.Context, *Selection) error
 }
 
 // Selection is a step with its operator and flavor.
@@ -86,34 +84,28 @@ type Selection struct {
 	Manifest   *manifest.Manifest
 	Resolved   *project.Resolved
 	Warnings   hcl.Diagnostics
-
-	launchable *launch.Flavor // with StepRequest.Start
 }
 
 // Select chooses the operator and resolves the step. The error is
 // hcl.Diagnostics or a *problem.Error. No plugin is started.
-func (h *Host) Select(ctx context.Context, q StepRequest) (*Selection, error) {
-	if q.Start {
-		h.warming.Go(process.Warm)
-	}
+func (c *Catalog) Select(ctx context.Context, q StepRequest) (*Selection, error) {
 	name := q.operatorName()
 	sel := &Selection{}
 	var err error
-	if sel.Operator, sel.Registered, err = h.operator(ctx, q.Project, name); err != nil {
+	if sel.Operator, sel.Registered, err = c.operator(ctx, q.Project, name); err != nil {
 		return nil, err
 	}
-	if err := h.flavorOf(ctx, sel, q.Stage); err != nil {
+	if err := c.flavorOf(ctx, sel, q.Stage); err != nil {
 		return nil, err
 	}
-	if q.Start {
-		if sel.launchable, err = h.launchable(ctx, sel); err != nil {
+	if q.Chosen != nil {
+		if err := q.Chosen(ctx, sel); err != nil {
 			return nil, err
 		}
-		h.warm(ctx, sel.launchable)
 	}
 	resolved, diags := project.Resolve(ctx, project.ResolveRequest{
 		Project: q.Project, Step: q.Step, Inline: q.Inline, Operator: sel.Operator, Manifest: sel.Manifest,
-		Stage: q.Stage, Sources: h.sources, Resolver: h.resolver(ctx)})
+		Stage: q.Stage, Sources: c.sources, Resolver: c.Resolver(ctx)})
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -140,12 +132,12 @@ func (q StepRequest) operatorName() string {
 // operator finds an operator: the project's hides a registered one of the same
 // name. Without a name it is the project's default, the registry's default, or
 // the only one that there is.
-func (h *Host) operator(ctx context.Context, p *project.Project, name string) (*project.Operator, bool, error) {
+func (c *Catalog) operator(ctx context.Context, p *project.Project, name string) (*project.Operator, bool, error) {
 	if name != "" {
 		if p != nil && p.Operators[name] != nil {
 			return p.Operators[name], false, nil
 		}
-		o, err := h.registry.Operator(ctx, name)
+		o, err := c.registry.Operator(ctx, name)
 		if err != nil {
 			return nil, false, err
 		}
@@ -154,17 +146,17 @@ func (h *Host) operator(ctx context.Context, p *project.Project, name string) (*
 	if o := p.DefaultOperator(); o != nil {
 		return o, false, nil
 	}
-	chosen, err := h.registry.DefaultOperator(ctx)
+	chosen, err := c.registry.DefaultOperator(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	if chosen != "" {
-		return h.operator(ctx, p, chosen)
+		return c.operator(ctx, p, chosen)
 	}
-	names := h.operatorNames(ctx, p)
+	names := c.operatorNames(ctx, p)
 	switch len(names) {
 	case 1:
-		return h.operator(ctx, p, names[0])
+		return c.operator(ctx, p, names[0])
 	case 0:
 		return nil, false, &problem.Error{Summary: "there is no operator to launch with",
 			Next: "register one, for example `stephost operator register here --flavor=local`, and name it with --operator"}
@@ -183,7 +175,7 @@ func decodeOperator(o *registry.Operator) (*project.Operator, bool, error) {
 	return decoded, true, nil
 }
 
-func (h *Host) operatorNames(ctx context.Context, p *project.Project) []string {
+func (c *Catalog) operatorNames(ctx context.Context, p *project.Project) []string {
 	seen := map[string]bool{}
 	var names []string
 	if p != nil {
@@ -192,7 +184,7 @@ func (h *Host) operatorNames(ctx context.Context, p *project.Project) []string {
 			names = append(names, n)
 		}
 	}
-	stored, err := h.registry.Operators(ctx)
+	stored, err := c.registry.Operators(ctx)
 	if err != nil {
 		return names
 	}
@@ -206,8 +198,8 @@ func (h *Host) operatorNames(ctx context.Context, p *project.Project) []string {
 
 // flavorOf finds the operator's flavor and its manifest. Only a launch needs
 // them to be there: a file can be validated where a flavor is not registered.
-func (h *Host) flavorOf(ctx context.Context, sel *Selection, stage schema.Stage) error {
-	f, err := h.registry.Flavor(ctx, sel.Operator.Flavor)
+func (c *Catalog) flavorOf(ctx context.Context, sel *Selection, stage schema.Stage) error {
+	f, err := c.registry.Flavor(ctx, sel.Operator.Flavor)
 	if err != nil {
 		if stage == schema.StageLaunch {
 			return err
@@ -236,27 +228,27 @@ type OperatorSelection struct {
 
 // SelectOperator finds an operator and checks it against its flavor's manifest.
 // No plugin is started.
-func (h *Host) SelectOperator(ctx context.Context, p *project.Project, name string, stage schema.Stage) (*OperatorSelection, error) {
+func (c *Catalog) SelectOperator(ctx context.Context, p *project.Project, name string, stage schema.Stage) (*OperatorSelection, error) {
 	sel := &OperatorSelection{Project: p.Name()}
 	var err error
-	if sel.Operator, sel.Registered, err = h.operator(ctx, p, name); err != nil {
+	if sel.Operator, sel.Registered, err = c.operator(ctx, p, name); err != nil {
 		return nil, err
 	}
-	return sel, h.checkOperator(ctx, sel, stage)
+	return sel, c.checkOperator(ctx, sel, stage)
 }
 
 // CheckOperator checks a decoded operator that need not be stored.
-func (h *Host) CheckOperator(ctx context.Context, o *project.Operator) (*OperatorSelection, error) {
+func (c *Catalog) CheckOperator(ctx context.Context, o *project.Operator) (*OperatorSelection, error) {
 	sel := &OperatorSelection{Selection: Selection{Operator: o}}
-	return sel, h.checkOperator(ctx, sel, schema.StageOperator)
+	return sel, c.checkOperator(ctx, sel, schema.StageOperator)
 }
 
-func (h *Host) checkOperator(ctx context.Context, sel *OperatorSelection, stage schema.Stage) error {
-	if err := h.flavorOf(ctx, &sel.Selection, schema.StageLaunch); err != nil {
+func (c *Catalog) checkOperator(ctx context.Context, sel *OperatorSelection, stage schema.Stage) error {
+	if err := c.flavorOf(ctx, &sel.Selection, schema.StageLaunch); err != nil {
 		return err
 	}
 	resolved, diags := project.ResolveOperator(ctx, project.OperatorRequest{
-		Operator: sel.Operator, Manifest: sel.Manifest, Stage: stage, Sources: h.sources, Resolver: h.resolver(ctx)})
+		Operator: sel.Operator, Manifest: sel.Manifest, Stage: stage, Sources: c.sources, Resolver: c.Resolver(ctx)})
 	if diags.HasErrors() {
 		return diags
 	}

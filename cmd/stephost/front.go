@@ -1,0 +1,5 @@
+//go:build front && unix
+
+package main
+
+import _ "github.com/stephost/stephost/cmd/stephost/internal/handover/early"
