@@ -33,15 +33,16 @@ func TestAttachWords(t *testing.T) {
 	assert.Contains(t, r.err, "launch --attach-plugin", "by hand it does nothing")
 }
 
+// What writes no log reads no level.
 func TestLogLevels(t *testing.T) {
 	w := newWorld(t)
 	for _, good := range []string{"warn", "debug,cloud=trace", "cloud=error", "off", " info , cloud=off,"} {
 		t.Setenv("STEPHOST_LOG", good)
-		assert.Zero(t, w.run("flavor", "list").code, good)
+		assert.Zero(t, w.run("run", "list").code, good)
 	}
 	for _, bad := range []string{"loud", "cloud=loud", "=debug"} {
 		t.Setenv("STEPHOST_LOG", bad)
-		r := w.run("flavor", "list")
+		r := w.run("run", "list")
 		assert.Equal(t, 125, r.code, bad)
 		assert.Contains(t, r.err, "FLAVOR=level", bad)
 	}
