@@ -1,12 +1,17 @@
 # The digits step as a Modal sandbox. `stephost validate` and `stephost plan train`
 # work in this directory as it is; for a launch put your own registry here.
 
+# Its runs are in the app stephost-digits; without this in stephost-modal, which is
+# what the directory is called.
+project {
+  name = "digits"
+}
+
 operator "modal" {
   flavor = "modal"
 
   # The token is that of ~/.modal.toml, which `modal token new` makes.
   config {
-    app           = "stephost-digits" # one for the project
     output_volume = "digits"
 
     # Modal pulls the image with the login of this machine's `docker login`.

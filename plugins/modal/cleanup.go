@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	pb "github.com/modal-labs/modal-client/go/proto/modal_proto"
@@ -12,13 +11,9 @@ import (
 	"github.com/stephost/stephost/pluginsdk"
 )
 
-const (
-	// ownApps begins the names of apps that are stephost's to stop.
-	ownApps = "stephost"
-	// quiet is how long nothing may have been launched in an app that is stopped: a
-	// launch that looked the app up just now must not lose it.
-	quiet = 24 * time.Hour
-)
+// quiet is how long nothing may have been launched in an app that is stopped: a
+// launch that looked the app up just now must not lose it.
+const quiet = 24 * time.Hour
 
 // Cleanup removes what an ended run left. Leftovers are its secret. There is no
 // call that removes the record of a sandbox; Record stops the app, which ends
@@ -43,7 +38,7 @@ func (f *flavor) Cleanup(ctx context.Context, c Config, h pluginsdk.Handle, what
 	if err := q.removeSecret(ctx, d); err != nil {
 		return err
 	}
-	if what != pluginsdk.Record || !strings.HasPrefix(d.AppName, ownApps) {
+	if what != pluginsdk.Record || !isOwn(d.AppName) {
 		return nil
 	}
 	return q.stopApp(ctx, d.App)

@@ -21,6 +21,10 @@ type Config struct {
 	RegistrySecret string            `stephost:"registry_secret"`
 	RegistryAuth   string            `stephost:"registry_auth"`
 	RegistryLogin  bool              `stephost:"registry_login"`
+
+	// Project is the one of the call; ByProject: App was made of it. See SetProject.
+	Project   string
+	ByProject bool
 }
 
 // Settings are the step's settings.

@@ -34,16 +34,19 @@ func (f *flavor) Find(ctx context.Context, c Config, query pluginsdk.Query) (plu
 	if err != nil {
 		return pluginsdk.Found{}, err
 	}
-	// An app that does not exist has never had a sandbox.
-	app, err := q.appID(ctx, environment, false)
-	if app == "" || err != nil {
-		return pluginsdk.Found{}, err
-	}
 	var found []record
 	if query.Key != "" {
-		found, err = q.byKey(ctx, app, environment, query.Key)
-	} else {
-		found, err = q.byTag(ctx, app, environment, tagToken, label.Token(query.Token))
+		// An app that does not exist has never had a sandbox.
+		id, err := q.appID(ctx, environment, false)
+		if id == "" || err != nil {
+			return pluginsdk.Found{}, err
+		}
+		found, err = q.byKey(ctx, app{id, c.App}, environment, query.Key)
+		if err != nil {
+			return pluginsdk.Found{}, err
+		}
+	} else if found, err = q.byToken(ctx, environment, query.Token); err != nil {
+		return pluginsdk.Found{}, err
 	}
 	out := pluginsdk.Found{}
 	for _, r := range found {
@@ -51,7 +54,7 @@ func (f *flavor) Find(ctx context.Context, c Config, query pluginsdk.Query) (plu
 			Handle: r.handleData.handle(false), Attempt: r.Attempt, RequestDigest: r.digest, Phase: r.phase, CreatedAt: r.Created, RunID: r.run,
 		})
 	}
-	return out, err
+	return out, nil
 }
 
 // record is a sandbox that was found.
@@ -63,11 +66,11 @@ type record struct {
 
 // byKey finds the sandboxes of a key: more than one only if somebody made a
 // second one behind stephost's back.
-func (q *session) byKey(ctx context.Context, app, environment, key string) ([]record, error) {
+func (q *session) byKey(ctx context.Context, in app, environment, key string) ([]record, error) {
 	var listed, named []record
 	err := together(
-		func() (err error) { listed, err = q.byTag(ctx, app, environment, tagKey, key); return err },
-		func() (err error) { named, err = q.byName(ctx, app, environment, key); return err },
+		func() (err error) { listed, err = q.byTag(ctx, in, environment, tagKey, key); return err },
+		func() (err error) { named, err = q.byName(ctx, in, environment, key); return err },
 	)
 	if err != nil {
 		return nil, err
@@ -95,13 +98,13 @@ type lister func(ctx context.Context, in *pb.SandboxListRequest, opts ...grpc.Ca
 
 // byTag lists sandboxes by a tag on both backends. (The newer one is said to list
 // the older one's, too: the SDK's ExperimentalList.)
-func (q *session) byTag(ctx context.Context, app, environment, tag, value string) ([]record, error) {
+func (q *session) byTag(ctx context.Context, in app, environment, tag, value string) ([]record, error) {
 	var newest, older []record
 	read := func(list lister, into *[]record) func() error {
 		return func() error {
-			infos, err := q.list(ctx, list, app, map[string]string{tag: value}, true)
+			infos, err := q.list(ctx, list, in.id, map[string]string{tag: value}, true)
 			for _, info := range infos {
-				*into = append(*into, q.record(info, app, environment))
+				*into = append(*into, q.record(info, in, environment))
 			}
 			return err
 		}
@@ -136,13 +139,13 @@ func (q *session) list(ctx context.Context, list lister, app string, tags map[st
 
 // byName looks a sandbox up by its name, on both backends. The older one knows
 // the name of a running sandbox only.
-func (q *session) byName(ctx context.Context, app, environment, key string) ([]record, error) {
+func (q *session) byName(ctx context.Context, in app, environment, key string) ([]record, error) {
 	var mu sync.Mutex
 	var ids []string
 	look := func(call func(context.Context, *pb.SandboxGetFromNameRequest, ...grpc.CallOption) (*pb.SandboxGetFromNameResponse, error), ended bool) func() error {
 		return func() error {
 			r, err := call(ctx, pb.SandboxGetFromNameRequest_builder{
-				SandboxName: key, AppName: q.c.App, EnvironmentName: environment, IncludeTerminated: ended,
+				SandboxName: key, AppName: in.name, EnvironmentName: environment, IncludeTerminated: ended,
 			}.Build())
 			if api.IsNotFound(err) {
 				return nil
@@ -161,7 +164,7 @@ func (q *session) byName(ctx context.Context, app, environment, key string) ([]r
 	}
 	var out []record
 	for _, id := range ids {
-		r, err := q.byID(ctx, id, app, environment)
+		r, err := q.byID(ctx, id, in, environment)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +176,7 @@ func (q *session) byName(ctx context.Context, app, environment, key string) ([]r
 }
 
 // byID reads the tags of a sandbox that only its ID is known of.
-func (q *session) byID(ctx context.Context, id, app, environment string) (record, error) {
+func (q *session) byID(ctx context.Context, id string, in app, environment string) (record, error) {
 	call := q.Stub.SandboxTagsGet
 	if newer(id) {
 		call = q.Stub.SandboxTagsGetV2
@@ -184,20 +187,20 @@ func (q *session) byID(ctx context.Context, id, app, environment string) (record
 	}
 	// The time of creation is not told; nothing earlier than this is missed by
 	// reading stored logs from a day before.
-	info := pb.SandboxInfo_builder{Id: id, AppId: app, Tags: r.GetTags(), CreatedAt: float64(time.Now().Add(-longest).Unix())}.Build()
-	return q.record(info, app, environment), nil
+	info := pb.SandboxInfo_builder{Id: id, AppId: in.id, Tags: r.GetTags(), CreatedAt: float64(time.Now().Add(-longest).Unix())}.Build()
+	return q.record(info, in, environment), nil
 }
 
 // record makes a record of what a list tells.
-func (q *session) record(info *pb.SandboxInfo, app, environment string) record {
+func (q *session) record(info *pb.SandboxInfo, in app, environment string) record {
 	tags := tagMap(info.GetTags())
 	attempt, _ := strconv.Atoi(tags[tagAttempt])
 	if info.GetAppId() != "" {
-		app = info.GetAppId()
+		in.id = info.GetAppId()
 	}
 	return record{
 		handleData: handleData{
-			Sandbox: info.GetId(), App: app, AppName: q.c.App, Environment: environment, Key: tags[tagKey], Attempt: attempt,
+			Sandbox: info.GetId(), App: in.id, AppName: in.name, Environment: environment, Key: tags[tagKey], Attempt: attempt,
 			Created: unix(info.GetCreatedAt()), Outputs: tags[tagOutputs],
 		},
 		digest: label.FromDigest(tags[tagDigest]), run: fromTextTag(tags[tagRun]), phase: phaseOf(info.GetTaskInfo()),

@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 14826 sha256:c210b124fe3bc2e7aa6b2eaecf3057518d2823c89677950d1995c8f5ddeb066b
+#!stephost flavor manifest v1 15265 sha256:78ff666737dc86b1b3980db533fc1ededa3cd6e0bd5cdd740d67f0c356578699
 # The manifest of the flavor `modal`. After a change: stephost flavor stamp flavor.hcl
 flavor "modal" {
   version      = "0.1.0"
@@ -17,7 +17,7 @@ flavor "modal" {
 
     A registry that Modal can pull from: images are built by stephost, pushed there, and become a Modal image by their digest before the first launch. For a private one give `registry_secret`, the name of a Modal secret with REGISTRY_USERNAME and REGISTRY_PASSWORD (`registry_auth = "static"`), with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION ("aws"), or with SERVICE_ACCOUNT_JSON ("gcp"); or `registry_login = true`, and the login of this machine's Docker configuration is given to Modal for the pull alone.
 
-    Runs are sandboxes of one app (`app`), and found there by their tags. A sandbox with a GPU is one of Modal's older backend, every other one of the newer; `backend` chooses. What a run leaves beside its sandbox, a Modal secret with the name stephost-KEY, is removed when the run is over. `stephost run prune --remote` stops an app whose name begins with "stephost" when nothing in it runs and the last sandbox is a day old; an app with another name is yours and stays.
+    Runs are sandboxes of an app, and found there by their tags. Without `app` each project has one of its own: the project `digits`, that is the directory of its stephost.hcl or what `project { name = "digits" }` in it says, has `stephost-digits`. A name that Modal does not take, or that is too long, is fitted and gets a hash. A run token is looked for in all of these apps, so that a run is found from another directory too. A sandbox with a GPU is one of Modal's older backend, every other one of the newer; `backend` chooses. What a run leaves beside its sandbox, a Modal secret with the name stephost-KEY, is removed when the run is over. `stephost run prune --remote` stops an app with the name stephost, or one that begins with "stephost-", when nothing in it runs and the last sandbox is a day old; an app with another name is yours and stays.
 
     Modal ends every sandbox after 24 hours at most, and after five minutes where nothing is said: stephost sends `timeouts.run`, else `sandbox_timeout`, else 24 hours.
 
@@ -84,11 +84,11 @@ flavor "modal" {
 
   config "app" {
     type        = string
-    default     = "stephost"
+    default     = null
     aliases     = ["app_name"]
-    description = "App that the sandboxes belong to; it is made when it is missing. Give each project one of its own, such as stephost-digits."
+    description = "App that the sandboxes belong to; it is made when it is missing. Default: one for each project, stephost-PROJECT, and stephost for what is launched outside of a project."
     validation {
-      condition     = can(regex("^[A-Za-z0-9_.-]{1,63}$", value)) && !can(regex("^ap-[A-Za-z0-9]{22}$", value))
+      condition     = value == null || can(regex("^[A-Za-z0-9_.-]{1,63}$", value)) && !can(regex("^ap-[A-Za-z0-9]{22}$", value))
       error_message = "must be the name of an app: 1 to 63 letters, digits, \"-\", \"_\" and \".\", and no app ID"
     }
   }

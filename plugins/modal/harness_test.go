@@ -76,7 +76,7 @@ func flavorAndClients() (pluginsdk.Implementation, func()) {
 // emptyConfig holds every config attribute without a value, emptySettings every
 // setting with its default.
 func emptyConfig() map[string]any {
-	return map[string]any{"token_id": nil, "token_secret": nil, "workspace": nil, "modal_environment": nil, "app": "stephost",
+	return map[string]any{"token_id": nil, "token_secret": nil, "workspace": nil, "modal_environment": nil, "app": nil,
 		"output_volume": nil, "registry_secret": nil, "registry_auth": "static", "registry_login": false}
 }
 

@@ -38,4 +38,5 @@ var (
 	_ pluginsdk.Validator[Config]   = (*flavor)(nil)
 	_ pluginsdk.Preflighter[Config] = (*flavor)(nil)
 	_ pluginsdk.Cleaner[Config]     = (*flavor)(nil)
+	_ pluginsdk.ProjectSetter       = (*Config)(nil)
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // planned is what a plan shows: the calls that a launch makes, in their order,
 // with the names of the API.
 type planned struct {
+	App    string          `json:"app"`
 	Image  plannedImage    `json:"image"`
 	Secret *plannedSecret  `json:"secret,omitempty"`
 	Call   string          `json:"call"`
@@ -58,7 +60,7 @@ func (f *flavor) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 			b.tags[name] = pluginsdk.KnownAtLaunch("a hash")
 		}
 	}
-	show := planned{Call: b.call(), Image: plannedImage{Dockerfile: []string{"FROM " + s.Environment.Image.Reference, noEntrypoint}, Login: c.pullText()}}
+	show := planned{App: c.App, Call: b.call(), Image: plannedImage{Dockerfile: []string{"FROM " + s.Environment.Image.Reference, noEntrypoint}, Login: c.pullText()}}
 	if len(b.secret) > 0 {
 		b.finish(pluginsdk.KnownAtLaunch("the ID of the secret " + b.secretName))
 		show.Secret = &plannedSecret{Name: b.secretName, Variables: b.secret}
@@ -67,6 +69,9 @@ func (f *flavor) Plan(_ context.Context, c Config, s *pluginsdk.Step, _ bool) (p
 	}
 	if show.Body, err = body(b.request()); err != nil {
 		return pluginsdk.Plan{}, err
+	}
+	if c.ByProject && c.Project != "" {
+		b.notes = append(b.notes, fmt.Sprintf("project %s -> app %s", c.Project, c.App))
 	}
 	if len(s.Secrets) > 0 {
 		b.notes = append(b.notes, "secrets go into the Modal secret "+secretName("KEY")+", which is removed when the run is over: "+

@@ -9,8 +9,9 @@ import (
 	"github.com/stephost/stephost/pluginsdk"
 )
 
-// Scope is workspace, environment and app: a sandbox's name is unique in its
-// app. The backend is no part of it: every question about a key goes to both.
+// Scope is workspace, environment and app, which an operator may leave to the
+// project: a sandbox's name is unique in its app. The backend is no part of it:
+// every question about a key goes to both.
 func (f *flavor) Scope(ctx context.Context, c Config) (pluginsdk.Scope, error) {
 	q, err := f.open(ctx, c)
 	if err != nil {

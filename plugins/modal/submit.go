@@ -107,7 +107,7 @@ func (q *session) create(ctx context.Context, b *built) (id string, begun bool, 
 // existing is the sandbox that the key has already; no data = none. An error with
 // data says that it belongs to another request.
 func (q *session) existing(ctx context.Context, s *pluginsdk.Step, t things) (pluginsdk.Handle, error) {
-	found, err := q.byKey(ctx, t.App, t.Environment, s.Key)
+	found, err := q.byKey(ctx, app{t.App, q.c.App}, t.Environment, s.Key)
 	if err != nil {
 		// Nothing was sent, and nothing may be sent before it is known.
 		return pluginsdk.Handle{}, pluginsdk.Rejected(err)

@@ -23,9 +23,10 @@ func settleShipped() *regexp.Regexp {
 }
 
 // ShortSettle lets Main build the plugin of a package (see Main) with a manifest
-// whose settling time is short, and with no other difference. dir holds the
+// whose settling time is short, and with no other difference but what also says:
+// pairs of a line of the manifest and what stands there instead. dir holds the
 // changed manifest and must live as long as Main builds.
-func ShortSettle(dir, pkg string) error {
+func ShortSettle(dir, pkg string, also ...string) error {
 	root, err := Root()
 	if err != nil {
 		return err
@@ -38,6 +39,13 @@ func ShortSettle(dir, pkg string) error {
 	changed := settleShipped().ReplaceAll(text, []byte(settleTests))
 	if bytes.Equal(changed, text) {
 		return fmt.Errorf("%s has no settling time", original)
+	}
+	for i := 0; i < len(also); i += 2 {
+		line := []byte("\n" + also[i] + "\n")
+		if bytes.Count(changed, line) != 1 {
+			return fmt.Errorf("%s has not one line %q", original, also[i])
+		}
+		changed = bytes.Replace(changed, line, []byte("\n"+also[i+1]+"\n"), 1)
 	}
 	replaced := filepath.Join(dir, "flavor.hcl")
 	if err := os.WriteFile(replaced, manifest.Stamp(changed), 0o600); err != nil {

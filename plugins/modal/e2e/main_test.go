@@ -17,7 +17,11 @@ import (
 // programs are the fake and what stands for the shim of an image.
 var programs cloudtest.Programs
 
-func TestMain(m *testing.M) { cli.Main(m, &programs, "modal") }
+// The record of a run is kept for a moment, so that TestProjects can remove some.
+// Nothing else depends on it: what is uncertain is never sent again, however old.
+func TestMain(m *testing.M) {
+	cli.Main(m, &programs, "modal", `    keeps       = "168h"`, `    keeps       = "1s"`)
+}
 
 // startFake starts a fake for one test and writes the .modal.toml that leads to
 // it into home, as `modal token new` does.

@@ -34,9 +34,10 @@ import (
 // index has.
 const hang = 10 * time.Minute
 
-// Main is the TestMain of plugins/NAME's tests with the command line.
-func Main(m *testing.M, into *cloudtest.Programs, name string) {
-	code, err := run(m, into, name)
+// Main is the TestMain of plugins/NAME's tests with the command line. also are
+// changes of its manifest: see torture.ShortSettle.
+func Main(m *testing.M, into *cloudtest.Programs, name string, also ...string) {
+	code, err := run(m, into, name, also)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -44,7 +45,7 @@ func Main(m *testing.M, into *cloudtest.Programs, name string) {
 	os.Exit(code)
 }
 
-func run(m *testing.M, into *cloudtest.Programs, name string) (code int, err error) {
+func run(m *testing.M, into *cloudtest.Programs, name string, also []string) (code int, err error) {
 	dir, err := os.MkdirTemp("", name+"-e2e")
 	if err != nil {
 		return 1, err
@@ -54,7 +55,7 @@ func run(m *testing.M, into *cloudtest.Programs, name string) (code int, err err
 	if *into, err = cloudtest.Build(context.Background(), name); err != nil {
 		return 1, err
 	}
-	if err := torture.ShortSettle(dir, "plugins/"+name); err != nil {
+	if err := torture.ShortSettle(dir, "plugins/"+name, also...); err != nil {
 		return 1, err
 	}
 	return torture.Main(m, "plugins/"+name), nil
@@ -80,14 +81,20 @@ func (l *Lab) Run(args ...string) (code int, stdout, stderr string) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, torture.Stephost(), args...)
-	cmd.Dir = l.Dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.Dir, "TMPDIR=" + os.TempDir(), "STEPHOST_HOME=" + filepath.Join(l.Dir, "home")},
-		pyenv.IndexEnviron()...)
+	cmd := l.Command(ctx, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run() // the exit code tells
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// Command is stephost, not started yet.
+func (l *Lab) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, torture.Stephost(), args...)
+	cmd.Dir = l.Dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.Dir, "TMPDIR=" + os.TempDir(), "STEPHOST_HOME=" + filepath.Join(l.Dir, "home")},
+		pyenv.IndexEnviron()...)
+	return cmd
 }
 
 // OK runs a command that succeeds.

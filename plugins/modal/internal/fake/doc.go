@@ -12,6 +12,7 @@
 //	a token that is not known or revoked: UNAUTHENTICATED             sdk isAuthDenied; the code is an assumption
 //	throttled: any status with RPCRetryPolicy in its details          sdk getServerRetryPolicy; the status is an assumption
 //	apps, secrets, volumes, environments by name: NOT_FOUND, or made  sdk app.go, secret.go, volume.go, environment.go
+//	AppList: apps by ID, name and state, stopped ones too             proto; Python client, modal app list
 //	no environment name is the workspace's default                    sdk getImageBuilderVersion; assumption for its name
 //	CREATE_OVERWRITE_IF_EXISTS keeps a secret's ID                    assumption
 //	an image is one per recipe; a build is waited for with a stream   sdk image.go
@@ -35,6 +36,7 @@
 //	preempted: TERMINATED, with a text that says so                   assumption
 //	lists by tags, newest first, pages by before_timestamp            sdk List
 //	include_finished lists ended sandboxes, for ever                  proto; how long is an assumption
+//	a list with an app's ID shows that app alone                      sdk List
 //	SandboxListV2 lists both backends, SandboxList the older one      sdk ExperimentalList
 //	lists show a sandbox late                                         assumption
 //	a name leads to a running sandbox at once; include_terminated to

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,12 +100,36 @@ func (s *server) AppGetOrCreate(_ context.Context, in *pb.AppGetOrCreateRequest)
 	return pb.AppGetOrCreateResponse_builder{AppId: id}.Build(), nil
 }
 
+// AppList lists the apps of an environment, and stopped ones of all.
+func (s *server) AppList(_ context.Context, in *pb.AppListRequest) (*pb.AppListResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	environment := in.GetEnvironmentName()
+	if environment == "" {
+		environment = Environment
+	}
+	var out []*pb.AppListResponse_AppListItem
+	for _, at := range slices.Sorted(maps.Keys(s.named)) {
+		if name, ok := strings.CutPrefix(at, "app/"+environment+"/"); ok {
+			out = append(out, pb.AppListResponse_AppListItem_builder{AppId: s.named[at], Name: name, Description: name, State: pb.AppState_APP_STATE_DEPLOYED}.Build())
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.stopped)) {
+		out = append(out, pb.AppListResponse_AppListItem_builder{AppId: id, Description: s.stopped[id], State: pb.AppState_APP_STATE_STOPPED}.Build())
+	}
+	return pb.AppListResponse_builder{Apps: out}.Build(), nil
+}
+
 // AppStop ends everything in an app.
 func (s *server) AppStop(_ context.Context, in *pb.AppStopRequest) (*emptypb.Empty, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopped[in.GetAppId()] = true
-	maps.DeleteFunc(s.named, func(_, id string) bool { return id == in.GetAppId() })
+	maps.DeleteFunc(s.named, func(at, id string) bool {
+		if id == in.GetAppId() {
+			s.stopped[id] = at[strings.LastIndexByte(at, '/')+1:]
+		}
+		return id == in.GetAppId()
+	})
 	for _, b := range s.sandboxes {
 		if b.app == in.GetAppId() {
 			b.terminate()

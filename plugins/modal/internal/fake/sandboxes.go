@@ -122,7 +122,7 @@ func (s *server) check(app string, d *pb.Sandbox, newer bool) error {
 	bad := func(text string) error { return status.Error(codes.InvalidArgument, text) }
 	known := slices.Contains(slices.Collect(maps.Values(s.named)), app)
 	switch {
-	case !known || s.stopped[app]:
+	case !known: // never made, or stopped
 		return status.Error(codes.NotFound, "app not found")
 	case s.images[d.GetImageId()] == nil:
 		return status.Error(codes.NotFound, "image not found")

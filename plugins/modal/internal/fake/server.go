@@ -56,10 +56,10 @@ type server struct {
 	secrets   map[string]map[string]string
 	images    map[string]*image
 	sandboxes []*sandbox
-	stopped   map[string]bool // apps
-	keeps     time.Duration   // how long a machine knows an ended sandbox
-	retains   int64           // how much output it keeps
-	broken    map[string]bool // images that cannot be had
+	stopped   map[string]string // names of apps by ID
+	keeps     time.Duration     // how long a machine knows an ended sandbox
+	retains   int64             // how much output it keeps
+	broken    map[string]bool   // images that cannot be had
 	next      int
 }
 
@@ -69,7 +69,7 @@ func Open(_ context.Context, dir, shim string) (*cloudfake.Service, error) {
 	s := &server{
 		dir: dir, shim: shim, plan: &cloudfake.Plan{}, runner: &cloudfake.Runner{}, stop: make(chan struct{}),
 		workspace: Workspace, named: map[string]string{}, secrets: map[string]map[string]string{}, images: map[string]*image{},
-		stopped: map[string]bool{}, keeps: time.Hour, broken: map[string]bool{},
+		stopped: map[string]string{}, keeps: time.Hour, broken: map[string]bool{},
 	}
 	s.calls = &cloudfake.GRPC{Plan: s.plan, Refuse: refuse, About: about}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
