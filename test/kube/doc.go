@@ -7,10 +7,12 @@
 //	k := kube.OldNode(t)        // the same with a containerd that loses ends of logs
 //	k := kube.RoomyNode(t)      // with a kubelet that rotates no log below 200 MiB
 //	k := kube.Start(...)        // the same for a TestMain
+//	k := kube.StartDual(...)    // with pods that have an IPv6 address, too
 //
 //	k.Kubeconfig   context "admin" (current) may do all, "limited" nothing
 //	k.Registry     127.0.0.1:PORT, plain HTTP, the same name for host and kubelet
 //	k.Image        a busybox image there, by digest: it has /bin/sh
+//	k.Expose(inside, outside)  what the test serves, for the node and its pods
 //	k.Kill(t, kube.APIServer), k.Restart(...), k.Freeze(...), k.Thaw(...)
 //	k.Kubectl(ctx, "get", "pods"), k.Command(ctx, "ps", "aux")
 //
@@ -25,11 +27,11 @@
 //   - A cluster is private to who started it: free ports of the loopback
 //     interface, state in a temporary directory, and with a node network, mount
 //     and PID namespaces of their own. Any number of them may live at once.
-//   - The test stays outside of the namespaces. API server and registry are
-//     relayed to the host's loopback interface, at the ports that they have
-//     inside, so that one kubeconfig and one image reference hold on both sides.
-//     A killed server's port refuses connections. Pods reach the API server at the
-//     address of its Service, as on any cluster.
+//   - The test stays outside of the namespaces; what it serves is relayed inside only
+//     where it says so. API server and registry are relayed to the host's loopback
+//     interface, at the ports that they have inside, so that one kubeconfig and one
+//     image reference hold on both sides. A killed server's port refuses connections.
+//     Pods reach the API server at the address of its Service, as on any cluster.
 //   - The node shares the host's file system (but for /run, /var/lib/kubelet and
 //     /var/lib/cni): a hostPath volume is a directory of the test.
 //   - What a machine lacks is a loud skip, and a failure where CI=true.

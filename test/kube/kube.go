@@ -32,6 +32,9 @@ const (
 type Cluster struct {
 	// Kubeconfig is a file, Server the URL in it.
 	Kubeconfig, Server string
+	// Server6 is the API server's URL for pods alone, with an IPv6 literal; empty where
+	// the kernel has no IPv6, and in clusters that were not started with StartDual.
+	Server6 string
 	// Registry is the address of an image registry, Image a reference by digest
 	// of an image there, NodeName the node. All are empty without a node.
 	Registry, Image, NodeName string
@@ -65,6 +68,7 @@ func RoomyNode(t testing.TB) *Cluster { return start(t, options{node: true, logS
 type options struct {
 	node    bool
 	debian  bool   // the containerd that Debian has
+	dual    bool   // pods have an IPv6 address, too
 	logSize string // the kubelet's containerLogMaxSize; "" = its own, 10Mi
 }
 
@@ -124,6 +128,12 @@ func Start(ctx context.Context, node bool) (*Cluster, error) {
 	return startWith(ctx, options{node: node})
 }
 
+// StartDual is Start with a node whose pods have an IPv6 address besides the other, if
+// the kernel can: then there is Server6.
+func StartDual(ctx context.Context) (*Cluster, error) {
+	return startWith(ctx, options{node: true, dual: true})
+}
+
 func startWith(ctx context.Context, o options) (*Cluster, error) {
 	p, err := build(ctx, o.node)
 	if err != nil {
@@ -143,7 +153,11 @@ func startWith(ctx context.Context, o options) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, startBound)
 	defer cancel()
 	c := &Cluster{Dir: dir, KubectlPath: p.kubectl}
-	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, []string{"PATH=" + path, "KUBEUP_LOG_SIZE=" + o.logSize}, c)
+	env := []string{"PATH=" + path, "KUBEUP_LOG_SIZE=" + o.logSize, "KUBEUP_DUAL="}
+	if o.dual {
+		env[2] += "yes"
+	}
+	c.up, err = startSupervisor(ctx, p.kubeup, []string{kind, p.k8s, dir}, env, c)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

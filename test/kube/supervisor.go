@@ -30,15 +30,15 @@ type supervisor struct {
 
 // line is what kubeup says.
 type line struct {
-	PID                                       int
-	Ready                                     bool
-	Kubeconfig, Server, Registry, Image, Node string
-	Done, Error                               string
+	PID                                                int
+	Ready                                              bool
+	Kubeconfig, Server, Server6, Registry, Image, Node string
+	Done, Error                                        string
 }
 
 // startSupervisor starts kubeup and fills c when the cluster is ready. env says
-// which containerd is the node's (the first one in PATH), and what its kubelet keeps
-// of logs.
+// which containerd is the node's (the first one in PATH), what its kubelet keeps of
+// logs, and whether pods have two addresses.
 func startSupervisor(ctx context.Context, program string, args, env []string, c *Cluster) (*supervisor, error) {
 	s := &supervisor{cmd: exec.Command(program, args...), lines: make(chan line), notes: &tail{}}
 	s.cmd.Env = append(os.Environ(), env...)
@@ -66,7 +66,7 @@ func startSupervisor(ctx context.Context, program string, args, env []string, c 
 			case l.PID != 0:
 				c.PID = l.PID
 			case l.Ready:
-				c.Kubeconfig, c.Server, c.Registry, c.Image, c.NodeName = l.Kubeconfig, l.Server, l.Registry, l.Image, l.Node
+				c.Kubeconfig, c.Server, c.Server6, c.Registry, c.Image, c.NodeName = l.Kubeconfig, l.Server, l.Server6, l.Registry, l.Image, l.Node
 				return s, nil
 			}
 		case <-ctx.Done():

@@ -65,9 +65,14 @@ func (s *set) startControlPlane(address, client, peer string) error {
 		return err
 	}
 	ask := s.asker(address)
-	// The reconciler of the `kubernetes` Service refuses a loopback address.
+	// The address that is advertised is one more in the server's certificate, and nobody
+	// advertises it: the reconciler of the `kubernetes` Service refuses a loopback address.
+	advertised := host
+	if s.dual {
+		advertised = address6
+	}
 	if err := s.run(apiserver, func() error { return ask("/readyz", nil) }, s.k8s, "apiserver", "--etcd-servers=http://"+client,
-		"--cert-dir="+s.path("certs"), "--bind-address="+host, "--advertise-address="+host, "--secure-port="+port,
+		"--cert-dir="+s.path("certs"), "--bind-address="+host, "--advertise-address="+advertised, "--secure-port="+port,
 		"--service-cluster-ip-range=10.222.0.0/24", "--endpoint-reconciler-type=none", "--allow-privileged",
 		"--authorization-mode=RBAC", "--token-auth-file="+s.path("tokens.csv"),
 		"--service-account-key-file="+s.path("sa.pub"), "--service-account-signing-key-file="+s.path("sa.key"),

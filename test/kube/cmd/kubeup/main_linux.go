@@ -55,6 +55,7 @@ type started struct {
 	Ready      bool   `json:"ready"`
 	Kubeconfig string `json:"kubeconfig"`
 	Server     string `json:"server"`
+	Server6    string `json:"server6,omitempty"`
 	Registry   string `json:"registry,omitempty"`
 	Image      string `json:"image,omitempty"`
 	Node       string `json:"node,omitempty"`

@@ -26,6 +26,8 @@ const (
 	// serviceAddress is the first of the API server's range of Services, which it takes
 	// for itself: pods find it in their environment, and it is in its certificate.
 	serviceAddress = "10.222.0.1"
+	// address6 is the API server's for pods that speak IPv6.
+	address6 = "fd00:99::1"
 )
 
 // inside starts control plane and node in namespaces of their own, and serves.
@@ -43,12 +45,18 @@ func inside(k8s, dir string) error {
 	if err != nil {
 		return err
 	}
-	service, err := newService(api.address)
-	if err != nil {
-		return err
+	relays := []*relay{api, {address: api.address, listen: listenHere(net.JoinHostPort(serviceAddress, "443"))}}
+	server6 := ""
+	if s.dual {
+		at := net.JoinHostPort(address6, "443")
+		server6, relays = "https://"+at, append(relays, &relay{address: api.address, listen: listenHere(at)})
 	}
-	s.onKill[apiserver] = func() error { return errors.Join(api.close(), service.close()) }
-	s.onStart[apiserver] = func() error { return errors.Join(api.reopen(), service.reopen()) }
+	for _, r := range relays[1:] {
+		if err := r.reopen(); err != nil {
+			return err
+		}
+	}
+	s.onKill[apiserver], s.onStart[apiserver] = each(relays, (*relay).close), each(relays, (*relay).reopen)
 	s.onKill[registry], s.onStart[registry] = images.close, images.reopen
 
 	if err := s.startRuntime(images.address); err != nil {
@@ -68,8 +76,19 @@ func inside(k8s, dir string) error {
 	if err := s.startKubelet(api.address); err != nil {
 		return err
 	}
-	say(started{Ready: true, Kubeconfig: s.kubeconfig(), Server: "https://" + api.address, Registry: images.address, Image: ref, Node: nodeName})
+	say(started{Ready: true, Kubeconfig: s.kubeconfig(), Server: "https://" + api.address, Server6: server6, Registry: images.address, Image: ref, Node: nodeName})
 	return serve(s)
+}
+
+// each does the same with all relays of the API server.
+func each(relays []*relay, do func(*relay) error) func() error {
+	return func() error {
+		var all []error
+		for _, r := range relays {
+			all = append(all, do(r))
+		}
+		return errors.Join(all...)
+	}
 }
 
 // prepareNode makes the node's network and file systems. There is no bridge to
@@ -86,6 +105,10 @@ func (s *set) prepareNode() error {
 		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("ip %s: %w\n%s", args, err, out)
 		}
+	}
+	if os.Getenv("KUBEUP_DUAL") != "" {
+		// Nobody else is on this bridge, so nobody is asked whether the address is free.
+		s.dual = exec.Command("ip", "-6", "addr", "add", address6+"/64", "dev", "node0", "nodad").Run() == nil
 	}
 	for _, dir := range []string{"run/netns", "kubelet", "cni", "log/pods", "net.d", "certs.d"} {
 		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
@@ -108,9 +131,15 @@ func (s *set) socket() string { return s.path("run", "c.sock") }
 // 65534 addresses: a pod keeps its own until its sandbox is gone.
 const network = `{"cniVersion": "0.4.0", "name": "test", "plugins": [{
   "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": false,
-  "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.98.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}
+  "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.98.0.0/16"}]RANGE6], "routes": [{"dst": "0.0.0.0/0"}ROUTE6]}
 }]}
 `
+
+// range6 and route6 give pods a second address.
+const (
+	range6 = `, [{"subnet": "fd00:98::/64"}]`
+	route6 = `, {"dst": "::/0"}`
+)
 
 // restrict_oom_score_adj, because a container without CAP_SYS_RESOURCE cannot
 // lower the score, and the sandbox would not start.
@@ -144,9 +173,13 @@ const sandbox = "localhost/sandbox:test"
 
 // startRuntime starts containerd and the registry; importImages waits for them.
 func (s *set) startRuntime(registryAddress string) error {
-	fill := strings.NewReplacer("DIR", s.dir, "ADDRESS", registryAddress, "SANDBOX", sandbox).Replace
+	second := [...]string{"RANGE6", "", "ROUTE6", ""}
+	if s.dual {
+		second = [...]string{"RANGE6", range6, "ROUTE6", route6}
+	}
+	fill := strings.NewReplacer(append(second[:], "DIR", s.dir, "ADDRESS", registryAddress, "SANDBOX", sandbox)...).Replace
 	for name, text := range map[string]string{
-		"net.d/10.conflist": network,
+		"net.d/10.conflist": fill(network),
 		"containerd.toml":   fill(containerdConfig),
 		"registry.yml":      fill(registryConfig),
 		filepath.Join("certs.d", registryAddress, "hosts.toml"): fmt.Sprintf("server = %q\n", "http://"+registryAddress),

@@ -53,11 +53,10 @@ func newRelay() (*relay, error) {
 	return r, nil
 }
 
-// newService gives the pods an address of the API server: that of its Service, which
-// on other nodes a proxy answers for.
-func newService(api string) (*relay, error) {
-	r := &relay{address: api, listen: func() (net.Listener, error) { return net.Listen("tcp", serviceAddress+":443") }}
-	return r, r.reopen()
+// listenHere is for what pods reach: the address of the API server's Service, which on
+// other nodes a proxy answers for.
+func listenHere(address string) func() (net.Listener, error) {
+	return func() (net.Listener, error) { return net.Listen("tcp", address) }
 }
 
 func (r *relay) close() error {

@@ -21,7 +21,9 @@ const (
 // set is a set of processes that live and die together.
 type set struct {
 	k8s, dir string
-	all      []*component
+	// dual: pods have an IPv6 address, too.
+	dual bool
+	all  []*component
 	// onKill and onStart follow a component's life: a port that is forwarded to
 	// a dead server must refuse, not hang.
 	onKill, onStart map[string]func() error
