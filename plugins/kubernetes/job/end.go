@@ -34,7 +34,7 @@ func overdue(job *batchv1.Job, st pluginsdk.Status, at time.Time) *endNote {
 		return nil
 	}
 	if w.waitsInVain(st.Reason) {
-		return &endNote{Class: int32(pluginsdk.ClassConfig), Reason: st.Reason, Message: oneLine(st.Message)}
+		return &endNote{Class: int32(pluginsdk.ClassConfig), Reason: st.Reason, Message: oneLine(st.Message) + pullAdvice(job, st.Reason, st.Message)}
 	}
 	limit := time.Duration(w.Startup) * time.Second
 	if limit == 0 || at.Sub(job.CreationTimestamp.Time) < limit {
