@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 29563 sha256:ef16d909e58e665845bac446425717a85e8c6a2c4503acf32e686506f6950a4a
+#!stephost flavor manifest v1 31345 sha256:2f599c6d7987789cb51e12cba15c1a76f31768f2f95c6f75aba848736ed349a6
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -24,6 +24,10 @@ flavor "spark" {
     **On Kubernetes** (`master = "k8s://"`) the driver is a Job, as the flavor kubernetes makes one, and spark-submit runs in its pod. So the launching machine needs neither Java nor Spark, and all that holds for Jobs holds for the driver: never two for one attempt, found by key and by run token, whole logs, a confirmed cancel. (`spark-submit --deploy-mode cluster` would be a Java process on the launching machine that nobody could recover before there is a driver.) It takes a cluster of Kubernetes 1.31 or later, and a registry that its nodes can pull from.
 
     The step's environment is an image there, the same for driver and executors. It needs Java, bash, Python for Python steps, and a Spark: SPARK_HOME of the image, else the `pyspark` that its Python finds, such as that of the requirements, else /opt/spark. Executors are pods that the driver's pod owns. They get neither the step's env (`spark.executorEnv.NAME` among submit_kwargs gives them variables) nor its secrets. What they are to read or write must be where they see it: an address, or a volume (volumes, volume_mounts). Spark's log and the step's output are one log, because Kubernetes keeps them so. There is no output directory; values (`::stephost value`) travel. Executors that an image runs with Spark's own /opt/entrypoint.sh are started by it. Images are built for amd64; for other nodes write platform = "linux/arm64" in the environment.
+
+    Which cluster it is says the kubeconfig, as for the flavor kubernetes. An address in the master is for pods alone: the driver asks there for executors, with the token and the certificate authority of its service account. What Spark's documentation writes for a cluster on one's own machine, `k8s://https://127.0.0.1:6443`, is taken where the kubeconfig has the same.
+
+    `packages` are resolved in the driver's pod, and executors get them from the driver; the Maven settings of the launching machine do not count there. With GPUs Spark runs gpu_discovery_script in each pod, and a task is told the addresses that it prints. A node pulls from a registry with a password by image_pull_secrets; the credentials with which stephost pushes stay on the launching machine. GPUs were seen on a node that only says that it has some (extended resources), never with a device plugin.
   EOT
   permissions   = <<-EOT
     None beyond those of the user who launches. A secret is in the environment of the driver's process: other users cannot read it, other processes of the same user can, and executors do not get it. It never becomes a property of Spark, which the UI and the event log would show. In cluster mode the master and its workers are shown the driver's environment, so a secret needs `allow_visible_secrets = true` there.
@@ -66,10 +70,10 @@ flavor "spark" {
 
   config "master" {
     type        = string
-    description = "Where the application runs: local[N], local[*], spark://HOST:PORT (several masters with commas), yarn, or Kubernetes: k8s:// for the cluster that the kubeconfig leads to, where executors are asked for at the address that every pod has for its API server; k8s://https://HOST:PORT where pods reach it under another one."
+    description = "Where the application runs: local[N], local[*], spark://HOST:PORT (several masters with commas), yarn, or Kubernetes: k8s:// for the cluster that the kubeconfig leads to, where executors are asked for at the address that every pod has for its API server; k8s://https://HOST:PORT where pods reach it under another one, with brackets around an IPv6 address. A loopback address must be the kubeconfig's own, and means k8s://."
     validation {
-      condition     = can(regex("^(local|local\\[([1-9][0-9]*|\\*)(,[1-9][0-9]*)?\\]|spark://[^\\s/,@]+:[0-9]+(,[^\\s/,@]+:[0-9]+)*|yarn|k8s://(https?://[^\\s/,@]+(/[^\\s,]*)?)?)$", value))
-      error_message = "must be local, local[N], local[*], spark://HOST:PORT, yarn, k8s:// or k8s://https://HOST:PORT"
+      condition     = can(regex("^(local|local\\[([1-9][0-9]*|\\*)(,[1-9][0-9]*)?\\]|spark://[^\\s/,@]+:[0-9]+(,[^\\s/,@]+:[0-9]+)*|yarn|k8s://(https?://(\\[[0-9A-Fa-f:.]+\\]|[^\\s/,@:\\[\\]]+)(:[0-9]+)?(/[^\\s,]*)?)?)$", value))
+      error_message = "must be local, local[N], local[*], spark://HOST:PORT, yarn, k8s:// or k8s://https://HOST:PORT (an IPv6 address in brackets)"
     }
   }
 
@@ -291,13 +295,13 @@ flavor "spark" {
   setting "gpu_discovery_script" {
     type        = string
     default     = null
-    description = "Script that tells Spark which GPUs an executor, and a driver, has, for example /opt/spark/examples/src/main/scripts/getGpusResources.sh: a path on the machines where they run. A standalone worker knows its GPUs itself."
+    description = "Script that tells Spark which GPUs an executor, and a driver, has, for example /opt/spark/examples/src/main/scripts/getGpusResources.sh: a path on the machines where they run. A standalone worker knows its GPUs itself. On Kubernetes a path in the image, and needed with GPUs: \"./gpus.sh\" for a script of the step's source."
   }
 
   setting "packages" {
     type        = list(string)
     default     = []
-    description = "Maven packages of the application: \"group:artifact:version\". They are resolved by spark-submit when the driver starts."
+    description = "Maven packages of the application: \"group:artifact:version\". They are resolved by spark-submit when the driver starts: on Kubernetes in the driver's pod, which must reach Maven Central, or what DEFAULT_ARTIFACT_REPOSITORY in the step's env names instead, or one of repositories."
     validation {
       condition     = alltrue([for p in value : can(regex("^[^:,\\s]+:[^:,\\s]+:[^:,\\s]+$", p))])
       error_message = "each must be group:artifact:version"
@@ -543,6 +547,11 @@ flavor "spark" {
     condition     = settings.task_gpus == null || resources.gpu != null
     error_message = "task_gpus is a part of the executor's GPUs: it needs resources { gpu }"
     paths         = ["settings.task_gpus"]
+  }
+  rule {
+    condition     = !startswith(config.master, "k8s://") || (resources.gpu == null && settings.driver_gpus == null) || settings.gpu_discovery_script != null || can(settings.submit_kwargs["spark.resources.discoveryPlugin"])
+    error_message = "a pod's GPUs are known to Spark by a script alone, and without one no executor begins: with resources { gpu } or driver_gpus set gpu_discovery_script"
+    paths         = ["settings.gpu_discovery_script"]
   }
   rule {
     condition     = !startswith(config.master, "k8s://") || (config.master_ui == null && config.rest_url == null && config.rest_token == null)

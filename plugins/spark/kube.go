@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/stephost/stephost/plugins/kubernetes/job"
 	"github.com/stephost/stephost/pluginsdk"
@@ -17,7 +16,6 @@ import (
 // under the attempt's key.
 
 const (
-	kubernetesMaster = "k8s://"
 	// jobPrefix begins the names of Jobs and executors.
 	jobPrefix = "stephost"
 	// requestTimeout is the longest wait for one answer of the API server.
@@ -25,13 +23,6 @@ const (
 	// usualDriverUI is spark.ui.port: in its own pod nobody else has it.
 	usualDriverUI = 4040
 )
-
-// onKubernetes tells whether the driver is a Job.
-func (c Config) onKubernetes() bool { return strings.HasPrefix(c.Master, kubernetesMaster) }
-
-// apiServer is the address of the API server as pods see it; "" = that of the
-// service account's cluster, which every pod finds in its environment.
-func (c Config) apiServer() string { return strings.TrimPrefix(c.Master, kubernetesMaster) }
 
 // job is the same operator's config for Jobs.
 func (c Config) job() job.Config {

@@ -63,6 +63,9 @@ func driverRequest(c Config, of job.Config, s *pluginsdk.Step) (job.Request, err
 		return job.Request{}, err
 	}
 	b.properties = properties(b, c, s, set, b.amounts)
+	if c.onLoopback() {
+		b.note("master %s -> the address that every pod has for its API server: a loopback address is this machine's own", c.Master)
+	}
 	driver := *s
 	driver.Argv = append([]string{"sh", "-c", homeScript + driverScript, "stephost-spark"}, driverArguments(b, s, set)...)
 	driver.Env = maps.Clone(s.Env)

@@ -119,6 +119,23 @@ func TestOnAControlPlane(t *testing.T) {
 		}
 		assert.Contains(t, strings.Join(texts, "\n"), "may not: create jobs.batch")
 	})
+	t.Run("an address of this machine", func(t *testing.T) { onLoopback(t, up) })
+	t.Run("GPUs that no node has", func(t *testing.T) {
+		kubectl(t, `{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"}}`, "create", "-f", "-")
+		kubectl(t, "", "patch", "node", "n", "--subresource=status", "--type=merge", "-p", `{"status":{"allocatable":{"nvidia.com/gpu":"2"}}}`)
+		h := newHarness(t)
+		for most, step := range map[int]*operatorv1.Step{2: h.kubeStep(nil, "train.py"), 3: h.kubeStep(nil, "train.py"), 4: h.kubeStep(map[string]any{"driver_gpus": 4}, "train.py")} {
+			step.Resources = &operatorv1.Resources{Gpu: int64(min(most, 3))}
+			r, err := h.client.Validate(h.ctx(), &operatorv1.ValidateRequest{Target: h.onCluster(up, nil), Step: step, Online: true})
+			require.NoError(t, err)
+			if most <= 2 {
+				assert.Empty(t, r.Diagnostics)
+				continue
+			}
+			require.Len(t, r.Diagnostics, 1)
+			assert.Contains(t, r.Diagnostics[0].Summary+r.Diagnostics[0].Detail, fmt.Sprintf("no node has %d of nvidia.com/gpu: the most is 2", most))
+		}
+	})
 }
 
 // onCluster is an operator on a cluster that is there; its scope is asked for.

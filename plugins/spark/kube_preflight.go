@@ -15,10 +15,18 @@ import (
 // kubePreflight asks the cluster what a launch would find out: what any Job needs,
 // and what the driver's service account may do.
 func (f *spark) kubePreflight(ctx context.Context, c Config, s *pluginsdk.Step) error {
+	if err := f.sameCluster(ctx, c); err != nil {
+		return err // all else would be told of another cluster
+	}
 	found := f.kube.PreflightOf(ctx, c.job(), s, func(of job.Config, s *pluginsdk.Step) (job.Request, error) {
 		r, err := driverRequest(c, of, s)
+		if err != nil {
+			return r, err
+		}
 		r.Settings.ServiceAccount = "" // it is looked at below
-		return r, err
+		// A node must do for an executor, too.
+		r.Step.Resources.GPU = max(r.Step.Resources.GPU, s.Resources.GPU)
+		return r, nil
 	})
 	cluster, err := f.kube.Namespace(ctx, c.job())
 	if err != nil {

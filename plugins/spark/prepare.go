@@ -14,7 +14,7 @@ import (
 // packages for other machines. All of it is made whole or not at all.
 func (f *spark) Prepare(ctx context.Context, c Config, s *pluginsdk.Step, progress func(string)) (pluginsdk.Prepared, error) {
 	if c.onKubernetes() {
-		return pluginsdk.Prepared{}, nil // all of it is in the Job
+		return pluginsdk.Prepared{}, f.sameCluster(ctx, c) // all of it is in the Job
 	}
 	state, err := f.state(c)
 	if err != nil {
