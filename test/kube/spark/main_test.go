@@ -69,7 +69,7 @@ func testMain(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	if cluster, err = kube.Start(context.Background(), true); err != nil {
+	if cluster, err = kube.StartDual(context.Background()); err != nil {
 		return 1, err
 	}
 	defer func() {

@@ -35,6 +35,7 @@ func TestSpark(t *testing.T) {
 		run  func(*world, string)
 	}{
 		{"doctor", doctor}, {"forbidden", forbidden}, {"words", words}, {"recovered", recovered}, {"cancelled", cancelled}, {"digits", digits},
+		{"gpus", gpusOfPods}, {"packages", packagesOfMaven}, {"pull secrets", pullSecrets}, {"another cluster", elsewhere},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := *w

@@ -103,6 +103,23 @@ func (w *world) register(flags ...string) {
 		fmt.Sprintf(`--volumes=[{name="share",host_path={path=%q}}]`, w.share()), `--volume-mounts=[{name="share",mount_path="/share"}]`}, flags...)...)
 }
 
+// copied is the operator op by another name, with some fields changed.
+func (w *world) copied(name string, flags ...string) {
+	w.t.Helper()
+	w.ok("operator", "copy", "op", name)
+	w.ok(append([]string{"operator", "update", name}, flags...)...)
+}
+
+// source makes a directory with a step's files.
+func (w *world) source(files map[string]string) string {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	for name, text := range files {
+		require.NoError(w.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
+	}
+	return dir
+}
+
 // requirements are the same for all steps, so that there is one layer of them.
 func requirements() []string {
 	return []string{"--requirement", "pyspark==4.1.4", "--requirement", "pyarrow==26.0.1",
