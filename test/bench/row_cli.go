@@ -60,6 +60,7 @@ func benchCLI(ctx context.Context, b *bench) error {
 		{name: "operator list", goal: true, args: fixed("operator", "list")},
 		{name: "validate", goal: true, args: fixed("-C", filepath.Join(b.Root, "examples", "digits"), "validate")},
 		{name: "operator register", goal: true, args: register},
+		{name: "run list (as the host program)", args: fixed("run", "list")},
 	}
 	var bare, bareCPU stats.Sample
 	for round := range b.n {
