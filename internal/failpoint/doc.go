@@ -6,7 +6,7 @@
 //   - without the build tag "failpoint" every call is empty and inlined;
 //   - names are those of the crash walk in docs/architecture.md: "host-..." in
 //     the host, "plugin-<call>" and "plugin-<call>-done" around each call in the
-//     plugin.
+//     plugin; a plugin names its own where a call of it is more than one act.
 package failpoint
 
 const (

@@ -106,6 +106,14 @@ func (r *Runner) Start(dir string, c Command) (*Process, error) {
 	return p, nil
 }
 
+// StartTied starts cmd as the leader of a process group of its own; it ends when
+// this process is killed, where the system can do that. It is for fakes whose
+// processes end in another way than those of a Runner.
+func StartTied(cmd *exec.Cmd) error {
+	ownGroup(cmd, "")
+	return startTied(cmd)
+}
+
 var errClosed = errors.New("the runner is closed")
 
 func (r *Runner) begin(p *Process) error {

@@ -15,18 +15,27 @@ import (
 	"github.com/stephost/stephost/host/runs/spool"
 )
 
-// check is what must hold after the last recovery.
-func (w *World) check(r *runs.Run, unknown bool) {
+// check is what must hold after the last recovery; may and must are about an end as
+// unknown.
+func (w *World) check(r *runs.Run, may, must bool) {
 	w.t.Helper()
 	require.NotNil(w.t, r)
 	w.checkOnce()
-	if unknown && r.State == runs.Unknown {
+	if must {
+		require.Equal(w.t, runs.Unknown, r.State, "nobody can know, and the run says that it does: %s", r.StateReason)
+	}
+	if may && r.State == runs.Unknown {
+		w.checkUnknown()
+		w.checkNothingLeft() // the step ends by itself, if there is one
 		return
 	}
 	require.Equal(w.t, runs.Closed, r.State, r.StateReason)
 	require.NotNil(w.t, r.Verdict)
 	assert.Equal(w.t, "user", r.Verdict.Class, r.Verdict.Message)
-	if assert.NotNil(w.t, r.Verdict.ExitCode) {
+	switch {
+	case w.flavor.NoExitCode:
+		assert.Nil(w.t, r.Verdict.ExitCode, "the backend tells none")
+	case assert.NotNil(w.t, r.Verdict.ExitCode):
 		assert.Equal(w.t, 3, *r.Verdict.ExitCode)
 	}
 	assert.Len(w.t, w.attempts(), 1)
@@ -34,8 +43,21 @@ func (w *World) check(r *runs.Run, unknown bool) {
 	w.checkNothingLeft()
 }
 
-// checkCancelled is what must hold after a cancel and the last recovery.
-func (w *World) checkCancelled(unknown bool) {
+// checkUnknown: who asks about an unknown run, or launches it again, sends nothing.
+func (w *World) checkUnknown() {
+	w.t.Helper()
+	o := w.run(nil, w.last...)
+	assert.Equal(w.t, 125, o.code, "a launch of the same run: %s", o.stderr)
+	r := w.record()
+	require.NotNil(w.t, r)
+	assert.Equal(w.t, runs.Unknown, r.State, r.StateReason)
+	assert.Len(w.t, r.Attempts, 1)
+	w.checkOnce()
+}
+
+// checkCancelled is what must hold after a cancel and the last recovery; may and
+// must are about an end as unknown.
+func (w *World) checkCancelled(may, must bool) {
 	w.t.Helper()
 	if r := w.record(); r != nil && r.Intent == nil {
 		w.run(nil, "run", "cancel", r.ID)
@@ -43,7 +65,10 @@ func (w *World) checkCancelled(unknown bool) {
 	r := w.recovered()
 	require.NotNil(w.t, r)
 	w.checkOnce()
-	if unknown && r.State == runs.Unknown {
+	if must {
+		require.Equal(w.t, runs.Unknown, r.State, "nobody can know, and the run says that it does: %s", r.StateReason)
+	}
+	if may && r.State == runs.Unknown {
 		return
 	}
 	require.Equal(w.t, runs.Closed, r.State, r.StateReason)

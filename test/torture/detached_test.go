@@ -37,7 +37,7 @@ func TestTortureSleep(t *testing.T) {
 	r := w.record()
 	require.NotNil(t, r)
 	assert.Nil(t, r.Intent)
-	w.check(r, false)
+	w.check(r, false, false)
 }
 
 // TestTortureDetached: the follower owns detached runs, survives their
@@ -56,7 +56,7 @@ func TestTortureDetached(t *testing.T) {
 			assert.Equal(t, r.ID, id, "stdout is the ID alone")
 			o = w.run(nil, "run", "wait", id)
 			assert.Equal(t, 3, o.code, o.stderr)
-			w.check(w.record(), false)
+			w.check(w.record(), false, false)
 		})
 	}
 }
@@ -71,7 +71,7 @@ func TestTortureFollowerDies(t *testing.T) {
 	for _, pid := range w.processes("follower") {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	w.check(w.recovered(), false)
+	w.check(w.recovered(), false, false)
 }
 
 // TestTortureEmptyHome: the machine is gone with its store between two launches
@@ -97,7 +97,7 @@ func TestTortureEmptyHome(t *testing.T) {
 			r := w.record()
 			require.NotNil(t, r)
 			assert.True(t, r.Attempts[0].Existing)
-			w.check(r, false)
+			w.check(r, false, false)
 		})
 	}
 }

@@ -11,7 +11,7 @@
 //
 //   - an attempt ran at most once;
 //   - the run ends with the step's true verdict, or as unknown where the backend
-//     cannot tell;
+//     cannot tell, and then sends nothing when it is launched again;
 //   - the log is whole, in order and without doubles, or says where it may not be;
 //   - no process of stephost, of a plugin or of the step is left.
 //

@@ -11,8 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// killsPerWorld is how often one run is interrupted before it is recovered.
-const killsPerWorld = 5
+const (
+	// killsPerWorld is how often one run is interrupted before it is recovered.
+	killsPerWorld = 5
+	// killWithin is how long a launch lives at most, unless a flavor says more: jobs
+	// on this machine take about as long.
+	killWithin = 900 * time.Millisecond
+)
 
 // Long tells whether the long form is wanted.
 func Long() bool { return os.Getenv("STEPHOST_TORTURE") == "long" }
@@ -49,12 +54,16 @@ func random(t *testing.T, free slots, flavors ...Flavor) {
 
 func randomWorld(w *World, random *rand.Rand) {
 	args := w.launchArgs("sleep 0.5;")
+	within := w.flavor.KillWithin
+	if within == 0 {
+		within = killWithin
+	}
 	for range killsPerWorld {
 		cmd := w.command(nil, args...)
 		require.NoError(w.t, cmd.Start())
 		done := make(chan struct{})
 		go func() { defer close(done); _ = cmd.Wait() }()
-		timer := time.NewTimer(time.Duration(random.IntN(900)) * time.Millisecond)
+		timer := time.NewTimer(time.Duration(random.Int64N(int64(within))))
 		select {
 		case <-timer.C:
 		case <-done:
@@ -80,5 +89,11 @@ func randomWorld(w *World, random *rand.Rand) {
 		assert.Empty(w.t, w.attempts(), "a step ran that nobody knows")
 		return
 	}
-	w.check(r, w.flavor.Idempotency != Key)
+	if w.flavor.InWindow != nil {
+		in := w.flavor.InWindow(w)
+		w.t.Logf("a death hit the window of Submit: %v", in)
+		w.check(r, in, in)
+		return
+	}
+	w.check(r, w.flavor.Idempotency != Key, false)
 }

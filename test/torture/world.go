@@ -31,9 +31,12 @@ type World struct {
 	home   home.Home
 	token  string
 	lines  int
+	last   []string // the launch that was made last
 
 	// Dir is the world's directory: short, because sockets lie below it.
 	Dir string
+	// Launch holds more flags of `stephost launch`, beside the flavor's.
+	Launch []string
 	// BackendPID is set by Setup when its backend is a process whose environment
 	// holds the world's directory.
 	BackendPID int
@@ -77,7 +80,8 @@ func (w *World) script(sleep string) string {
 
 func (w *World) launchArgs(sleep string, more ...string) []string {
 	args := append([]string{"launch", "--operator", "op", "--run-token", w.token, "--on-term", "cancel"}, more...)
-	return append(append(args, w.flavor.Launch...), "--", "sh", "-c", w.script(sleep))
+	w.last = append(slices.Concat(args, w.flavor.Launch, w.Launch), "--", "sh", "-c", w.script(sleep))
+	return w.last
 }
 
 // firstLaunch is launchArgs, with the caller's word that the token was never
