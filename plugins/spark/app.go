@@ -17,6 +17,11 @@ import (
 //go:embed driver.py
 var driverProgram []byte
 
+// lookAfterProgram lies beside it in cluster mode.
+//
+//go:embed lookafter.py
+var lookAfterProgram []byte
+
 // application is the step's command in spark-submit's terms: a jar, or anything
 // else, which driver.py becomes.
 type application struct {
@@ -65,7 +70,7 @@ func plainArgument(arg string) bool {
 type encoded struct {
 	Argv []string `json:"argv"`
 	Dir  string   `json:"dir,omitempty"`
-	// Parent: end with the parent process.
+	// Parent: end with the parent process, and leave nothing behind.
 	Parent bool `json:"parent,omitempty"`
 }
 

@@ -22,11 +22,12 @@ const submitClass = "org.apache.spark.deploy.SparkSubmit"
 // shared is the part of a job that driver and launcher both see.
 type shared struct{ dir, key string }
 
-func (p shared) staged() string  { return filepath.Join(p.dir, "jobs", p.key) }
-func (p shared) work() string    { return filepath.Join(p.staged(), "work") }
-func (p shared) driver() string  { return filepath.Join(p.staged(), "driver.py") }
-func (p shared) source() string  { return filepath.Join(p.staged(), "source.zip") }
-func (p shared) outputs() string { return filepath.Join(p.dir, "outputs", p.key) }
+func (p shared) staged() string    { return filepath.Join(p.dir, "jobs", p.key) }
+func (p shared) work() string      { return filepath.Join(p.staged(), "work") }
+func (p shared) driver() string    { return filepath.Join(p.staged(), "driver.py") }
+func (p shared) lookAfter() string { return filepath.Join(p.staged(), "lookafter.py") }
+func (p shared) source() string    { return filepath.Join(p.staged(), "source.zip") }
+func (p shared) outputs() string   { return filepath.Join(p.dir, "outputs", p.key) }
 
 // venv is the copy of a virtual environment. The host names one by its content, so
 // jobs share it.
@@ -106,8 +107,10 @@ func clusterPython(c Config, job jobdir.Job, venv string) string {
 // stageCluster puts what the driver needs where the workers see it.
 func (f *spark) stageCluster(ctx context.Context, c Config, b *built, job jobdir.Job, s *pluginsdk.Step, progress func(string)) error {
 	place := shared{dir: c.SharedDir, key: job.Key}
-	if err := write(place.driver(), content(driverProgram)); err != nil {
-		return pluginsdk.Config("config.shared_dir", "shared_dir cannot be written: %w", err)
+	for path, program := range map[string][]byte{place.driver(): driverProgram, place.lookAfter(): lookAfterProgram} {
+		if err := write(path, content(program)); err != nil {
+			return pluginsdk.Config("config.shared_dir", "shared_dir cannot be written: %w", err)
+		}
 	}
 	from, venv := "", ""
 	if d := s.Environment.Directory; d != nil {

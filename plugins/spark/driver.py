@@ -11,25 +11,25 @@ import json
 import os
 import sys
 
+parent = os.getppid()
 command = json.loads(base64.b64decode(sys.argv[1]))
 
 if sys.platform == "linux":
     # Java's own two streams, as the runner or the worker reads them.
     for stream in (1, 2):
         try:
-            fd = os.open(f"/proc/{os.getppid()}/fd/{stream}", os.O_WRONLY | os.O_APPEND)
+            fd = os.open(f"/proc/{parent}/fd/{stream}", os.O_WRONLY | os.O_APPEND)
         except OSError:
             continue  # mixed, as Spark has it
         os.dup2(fd, stream)
         os.close(fd)
-if "parent" in command:
-    # In cluster mode nobody looks after this process but Java: it must not outlive
-    # it. PR_SET_PDEATHSIG = 1, SIGKILL = 9 (prctl(2)).
-    import ctypes
+if "parent" in command and sys.platform == "linux":
+    # In cluster mode nobody looks after the command but the program beside this one.
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import lookafter
 
-    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
-    if os.getppid() == 1:
-        sys.exit(137)
+    lookafter.stay(parent)
 if "dir" in command:
     os.chdir(command["dir"])
 argv = command["argv"]
