@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/stephost/stephost/pluginsdk"
-	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // Cancel ends the driver: the runner sends SIGTERM to its processes, on which Spark
@@ -18,7 +17,7 @@ func (f *spark) Cancel(ctx context.Context, c Config, h pluginsdk.Handle, o plug
 	if err != nil {
 		return err
 	}
-	job, err := detached.FromHandle(state, h)
+	job, err := jobOf(state, h)
 	if err != nil {
 		return err
 	}

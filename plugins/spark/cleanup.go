@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/stephost/stephost/pluginsdk"
-	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // Cleanup removes what an ended job left. Leftovers is what Prepare made for it and
@@ -19,7 +18,7 @@ func (f *spark) Cleanup(ctx context.Context, c Config, h pluginsdk.Handle, what 
 	if err != nil {
 		return err
 	}
-	job, err := detached.FromHandle(state, h)
+	job, err := jobOf(state, h)
 	if err != nil {
 		return err
 	}

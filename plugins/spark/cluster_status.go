@@ -125,6 +125,14 @@ func judge(d standalone.Driver, cancelled bool) (pluginsdk.Status, *jobdir.Exit)
 		return status, exit
 	case "ERROR":
 		exit.Phase, exit.Class, exit.Reason = jobdir.Failed, jobdir.ClassSystem, "DriverError"
+		if exit.Message == "" {
+			// An exception is the worker's word that the driver is over. Without one it
+			// is the master that has given the driver up, because it lost the worker or
+			// did not find the driver again after its own restart (Master.removeWorker,
+			// completeRecovery): the process is not ended by that.
+			exit.Phase, exit.Class, exit.Reason = jobdir.Lost, jobdir.ClassLost, "WorkerLost"
+			exit.Message = "the master has lost the worker that ran the driver, and gave the driver up: it may still run there; look before this is launched again"
+		}
 		return status, exit
 	case "KILLED":
 		exit.Phase, exit.Class, exit.Reason = jobdir.Cancelled, jobdir.ClassCancelled, "Killed"

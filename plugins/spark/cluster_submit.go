@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stephost/stephost/internal/failpoint"
 	"github.com/stephost/stephost/plugins/spark/internal/standalone"
 	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/pluginsdk/detached"
@@ -79,8 +81,11 @@ func (f *spark) submitCluster(ctx context.Context, c Config, state jobdir.State,
 	if err == nil {
 		err = f.stage(ctx, c, b, job, s, func(string) {})
 	}
-	if err != nil {
-		return pluginsdk.Handle{}, pluginsdk.Rejected(err) // `started` is not there: nothing was sent
+	switch {
+	case err != nil && existing:
+		return pluginsdk.Handle{}, err // another Submit of the key may have got further
+	case err != nil:
+		return pluginsdk.Handle{}, pluginsdk.Rejected(err)
 	}
 	if !existing {
 		held, _, err := state.Create(job, meta)
@@ -98,21 +103,23 @@ func (f *spark) submitCluster(ctx context.Context, c Config, state jobdir.State,
 		return pluginsdk.Handle{}, err
 	}
 	defer lock.Close()
+	// Another Submit may have sent it, and ended, since this one looked.
+	if _, err := job.ReadStarted(); err == nil {
+		return answered(job)
+	}
 	return f.create(ctx, c, state, job, b, s)
 }
 
-// create sends the one request. It holds the lock.
+// create sends the one request. It holds the lock, and nothing was sent.
 func (f *spark) create(ctx context.Context, c Config, state jobdir.State, job jobdir.Job, b *built, s *pluginsdk.Step) (pluginsdk.Handle, error) {
 	d := driver{REST: c.rest(), Shared: c.SharedDir, SentAt: time.Now().UTC()}
 	if err := job.PutRecord(restRecord, d); err != nil {
 		return pluginsdk.Handle{}, detached.NoState(state, err)
 	}
-	err := state.MarkStarted(job, jobdir.Started{At: d.SentAt})
-	if errors.Is(err, jobdir.ErrExists) {
-		return awaitDriver(ctx, job)
-	} else if err != nil {
+	if err := state.MarkStarted(job, jobdir.Started{At: d.SentAt}); err != nil {
 		return pluginsdk.Handle{}, err
 	}
+	failpoint.Hit("plugin-rest-marked")
 	request := *b.request
 	request.EnvironmentOf = map[string]string{}
 	for _, kv := range b.env {
@@ -141,6 +148,7 @@ func (f *spark) create(ctx context.Context, c Config, state jobdir.State, job jo
 	case err != nil:
 		return pluginsdk.Handle{}, fmt.Errorf("whether the master made a driver is not known: %w", err)
 	}
+	failpoint.Hit("plugin-rest-answered")
 	d.ID = id
 	if err := job.PutRecord(driverRecord, d); err != nil {
 		return pluginsdk.Handle{}, fmt.Errorf("the master made %s, which could not be noted: %w", id, err)
@@ -162,16 +170,9 @@ func awaitDriver(ctx context.Context, job jobdir.Job) (pluginsdk.Handle, error) 
 		if err != nil {
 			return pluginsdk.Handle{}, err
 		}
-		if !locked && is {
-			// Between the two questions it may have been answered.
-			if d, _, err := driverOf(job); err == nil && d.ID != "" {
-				return driverHandle(job, d, true), nil
-			}
-			return pluginsdk.Handle{}, fmt.Errorf("the request for a driver was sent at %s and its answer was lost: %s may have one that runs %s; nothing is sent again",
-				d.SentAt.Format(time.RFC3339), d.REST, job.Key)
-		}
 		if !locked {
-			return pluginsdk.Handle{}, errors.New("another Submit of the key ended before it sent anything")
+			// Between the two questions it may have been answered.
+			return answered(job)
 		}
 		select {
 		case <-ctx.Done():
@@ -179,6 +180,24 @@ func awaitDriver(ctx context.Context, job jobdir.Job) (pluginsdk.Handle, error) 
 		case <-time.After(otherPoll):
 		}
 	}
+}
+
+// answered is what is known about a request of the key when nobody waits for its
+// answer.
+func answered(job jobdir.Job) (pluginsdk.Handle, error) {
+	d, is, err := driverOf(job)
+	if err != nil {
+		return pluginsdk.Handle{}, err
+	}
+	if is && d.ID != "" {
+		return driverHandle(job, d, true), nil
+	}
+	if _, err := job.ReadStarted(); err == nil {
+		return pluginsdk.Handle{}, fmt.Errorf("the request for a driver was sent at %s and its answer was lost: %s may have one that runs %s; nothing is sent again",
+			d.SentAt.Format(time.RFC3339), d.REST, job.Key)
+	}
+	// Find says that it is incomplete, so it comes again.
+	return pluginsdk.Handle{}, errors.New("another Submit of the key ended before it sent anything")
 }
 
 func driverHandle(job jobdir.Job, d driver, existing bool) pluginsdk.Handle {
@@ -206,6 +225,35 @@ func (f *spark) foundDriver(job jobdir.Job, one *pluginsdk.Job) (is, undetermine
 		return true, false, nil // nothing was sent: incomplete
 	}
 	return true, err == nil, err
+}
+
+// jobOf is the job that a handle means. The one that a person writes for a request
+// whose answer was lost (`stephost run resolve --handle`) holds the name of the driver
+// as well, which is noted as if it were the answer.
+func jobOf(state jobdir.State, h pluginsdk.Handle) (jobdir.Job, error) {
+	job, err := detached.FromHandle(state, h)
+	if err != nil {
+		return jobdir.Job{}, err
+	}
+	var word struct {
+		Driver string `json:"driver"`
+	}
+	if err := json.Unmarshal(h.Data, &word); err != nil || word.Driver == "" {
+		return job, err
+	}
+	d, is, err := driverOf(job)
+	switch {
+	case err != nil:
+		return jobdir.Job{}, pluginsdk.Unreachable(err)
+	case !is:
+		return jobdir.Job{}, fmt.Errorf("the handle names the driver %q, and nothing was sent to a REST API for %s", word.Driver, job.Key)
+	case d.ID == word.Driver:
+		return job, nil
+	case d.ID != "":
+		return jobdir.Job{}, fmt.Errorf("the handle names the driver %q, and the master has made %s for %s", word.Driver, d.ID, job.Key)
+	}
+	d.ID = word.Driver
+	return job, job.PutRecord(driverRecord, d)
 }
 
 func (f *spark) client(c Config, d driver) *standalone.Client {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -74,6 +75,55 @@ func TestLostAnswer(t *testing.T) {
 	assert.EqualValues(t, 1, a.created.Load())
 }
 
+// TestAnswered: what is known about a request of the key once nobody waits for its
+// answer. Who finds it so sends nothing, and waits for nobody.
+func TestAnswered(t *testing.T) {
+	state := jobdir.At(t.TempDir())
+	job, err := state.Job(key)
+	require.NoError(t, err)
+	_, _, err = state.Create(job, jobdir.Meta{RunToken: "token"})
+	require.NoError(t, err)
+	_, err = answered(job)
+	require.ErrorContains(t, err, "before it sent anything")
+	require.NoError(t, job.PutRecord(restRecord, driver{REST: "http://m:6066"}))
+	_, err = answered(job)
+	require.ErrorContains(t, err, "before it sent anything")
+	require.NoError(t, state.MarkStarted(job, jobdir.Started{}))
+	_, err = answered(job)
+	require.ErrorContains(t, err, "its answer was lost")
+	require.NoError(t, job.PutRecord(driverRecord, driver{ID: "driver-1"}))
+	h, err := answered(job)
+	require.NoError(t, err)
+	assert.Equal(t, "driver-1", h.NativeName)
+}
+
+// TestResolved: a person names the driver of a request whose answer was lost.
+func TestResolved(t *testing.T) {
+	state := jobdir.At(t.TempDir())
+	job, err := state.Job(key)
+	require.NoError(t, err)
+	_, _, err = state.Create(job, jobdir.Meta{RunToken: "token"})
+	require.NoError(t, err)
+	word := func(driver string) error {
+		got, err := jobOf(state, pluginsdk.Handle{Data: fmt.Appendf(nil, `{"key":%q,"driver":%q}`, key, driver)})
+		if err == nil {
+			assert.Equal(t, job, got)
+		}
+		return err
+	}
+	require.ErrorContains(t, word("driver-1"), "nothing was sent")
+	require.NoError(t, job.PutRecord(restRecord, driver{REST: "http://m:6066", Shared: "/shared"}))
+	for range 2 {
+		require.NoError(t, word("driver-1"))
+	}
+	d, is, err := driverOf(job)
+	require.NoError(t, err)
+	assert.True(t, is)
+	assert.Equal(t, driver{ID: "driver-1", REST: "http://m:6066", Shared: "/shared"}, d)
+	require.ErrorContains(t, word("driver-2"), "has made driver-1")
+	require.NoError(t, word(""), "a handle as the plugin makes it")
+}
+
 // TestRefusedByTheMaster: an answer that says no leaves nothing behind.
 func TestRefusedByTheMaster(t *testing.T) {
 	h := newHarness(t)
@@ -115,13 +165,14 @@ func TestNotSent(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	for state, want := range map[string]struct {
-		phase pluginsdk.Phase
-		exit  string
-		class string
+		phase   pluginsdk.Phase
+		exit    string
+		class   string
+		message string
 	}{
 		"SUBMITTED": {phase: pluginsdk.Queued}, "RUNNING": {phase: pluginsdk.Running}, "RELAUNCHING": {phase: pluginsdk.Provisioning},
 		"UNKNOWN": {phase: pluginsdk.Running}, "A NEW ONE": {},
-		"FINISHED": {exit: jobdir.Succeeded}, "FAILED": {exit: jobdir.Failed, class: jobdir.ClassUser}, "ERROR": {exit: jobdir.Failed, class: jobdir.ClassSystem},
+		"FINISHED": {exit: jobdir.Succeeded}, "FAILED": {exit: jobdir.Failed, class: jobdir.ClassUser}, "ERROR": {exit: jobdir.Lost, class: jobdir.ClassLost, message: "may still run"},
 		"KILLED": {exit: jobdir.Cancelled, class: jobdir.ClassCancelled}, "": {exit: jobdir.Lost, class: jobdir.ClassLost},
 	} {
 		status, exit := judge(standalone.Driver{State: state}, false)
@@ -133,5 +184,9 @@ func TestJudge(t *testing.T) {
 		require.NotNil(t, exit, state)
 		assert.Equal(t, want.exit, exit.Phase, state)
 		assert.Equal(t, want.class, exit.Class, state)
+		assert.Contains(t, exit.Message, want.message, state)
 	}
+	_, exit := judge(standalone.Driver{State: "ERROR", Message: "Exception from the cluster:\njava.io.IOException"}, false)
+	require.NotNil(t, exit)
+	assert.Equal(t, jobdir.ClassSystem, exit.Class, "the worker itself says that it could not run it")
 }

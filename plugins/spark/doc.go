@@ -25,9 +25,12 @@
 //   - Submit is idempotent on the key in both modes. The REST API takes no key: the
 //     record on this disk is made before the one request that creates a driver, and
 //     that request is never sent again. Lost answers leave the run unknown.
-//   - A driver is started once: no supervision, one attempt on YARN.
+//   - A driver is started once: no supervision, one attempt on YARN. One that the
+//     master has given up, because it lost the worker, is lost and not failed: it may
+//     run on, so no further attempt is made beside it.
 //   - Cancelled means that driver and executors are gone, as the standalone master
-//     and its workers, or the API server, tell it.
+//     and its workers, or the API server, tell it. A worker ends Java alone: what the
+//     command has started there ends by lookafter.py, moments after Java.
 //   - On Kubernetes executors get neither the step's variables nor its secrets nor a
 //     token, and go with the driver's pod, which owns them.
 //

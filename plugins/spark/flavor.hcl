@@ -1,4 +1,4 @@
-#!stephost flavor manifest v1 31345 sha256:2f599c6d7987789cb51e12cba15c1a76f31768f2f95c6f75aba848736ed349a6
+#!stephost flavor manifest v1 31850 sha256:c6add122ac8b812c98fb701fec6de498a3f47276c931e0ee0b7b61d0b96539b1
 # The manifest of the flavor `spark`. After a change: stephost flavor stamp flavor.hcl
 flavor "spark" {
   version      = "0.1.0"
@@ -17,7 +17,9 @@ flavor "spark" {
 
     The command is a Python script (`["train.py", ...]`, `["python", "train.py", ...]`), a jar (`["app.jar", ...]` with `main_class`), or any other program, which then runs as the driver of the application, with PySpark's gateway in its environment. What the code itself says, such as a master in SparkSession.builder, wins over the operator.
 
-    In client mode the driver is a process of the launching machine: it outlives stephost, but not the machine or the container. In cluster mode a run whose answer from the REST API is lost stays `unknown`: the API has neither names nor a list, so nobody can look whether there is a driver, and nothing is sent again. It tells no exit codes either.
+    In client mode the driver is a process of the launching machine: it outlives stephost, but not the machine or the container. In cluster mode a run whose answer from the REST API is lost stays `unknown`: the API has neither names nor a list, so stephost cannot look whether there is a driver, and nothing is sent again. A person can: the worker's page of a driver shows its launch command, which holds the run's key. `stephost run resolve RUN --handle '{"key":"KEY","driver":"driver-..."}'` goes on with the driver, `--not-submitted` ends a run that has none. The API tells no exit codes either. A driver whose worker the master has lost is `lost`, and is not launched again by itself: the master gives it up, but it may run on.
+
+    When the command ends in cluster mode, or is cancelled, whatever it has started ends with it, on workers with Linux.
 
     `yarn` works in client mode and was not verified on a real cluster (assumption).
 

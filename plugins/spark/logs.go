@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/stephost/stephost/pluginsdk"
-	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // Logs reads what the driver printed: from the files in which the runner keeps
@@ -17,7 +16,7 @@ func (f *spark) Logs(ctx context.Context, c Config, h pluginsdk.Handle, r plugin
 	if err != nil {
 		return err
 	}
-	job, err := detached.FromHandle(state, h)
+	job, err := jobOf(state, h)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/stephost/stephost/pluginsdk"
-	"github.com/stephost/stephost/pluginsdk/detached"
 )
 
 // Status reads the job. It changes nothing; Watch brings dead runners back.
@@ -16,7 +15,7 @@ func (f *spark) Status(ctx context.Context, c Config, h pluginsdk.Handle) (plugi
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
-	job, err := detached.FromHandle(state, h)
+	job, err := jobOf(state, h)
 	if err != nil {
 		return pluginsdk.Status{}, err
 	}
@@ -38,7 +37,7 @@ func (f *spark) Watch(ctx context.Context, c Config, h pluginsdk.Handle, report 
 	if err != nil {
 		return err
 	}
-	job, err := detached.FromHandle(state, h)
+	job, err := jobOf(state, h)
 	if err != nil {
 		return err
 	}
