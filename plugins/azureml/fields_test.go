@@ -49,6 +49,7 @@ func (h *harness) fullStep(token string) *operatorv1.Step {
 // got.
 func TestEveryField(t *testing.T) {
 	h := newHarness(t)
+	h.Target.Project = "Ziffern 7"
 	s := h.fullStep("every")
 	h.Accepted(s)
 	var got map[string]any
@@ -68,7 +69,7 @@ func TestEveryField(t *testing.T) {
 		`"team": "vision"`, `"identityType": "Managed"`, `"clientId": "client"`, `"objectId": "object"`, `"resourceId": "resource"`, `"dockerArgs": "--ulimit memlock=-1"`,
 		`"shmSize": "4g"`, `"emails": [`, `"owner": "ada"`, `"Cost.Center": "A 7"`, `"LOG_LEVEL": "info"`, `"MONEY": "5$ $(HOME) $$"`, `"HF_TOKEN": "hunter2"`,
 		`"timeout": "PT7200S"`, `"distributionType": "PyTorch"`, `"processCountPerInstance": 1`, `"stephost_key": "` + s.Key, `"stephost_run": "RUN-every"`,
-		`"stephost_digest": "0a0a`, `"stephost_attempt": "1"`, `"stephost_pipeline": "digits"`, `"stephost_step": "train"`, `/environments/stephost-image/versions/` + imageVersion(image),
+		`"stephost_digest": "0a0a`, `"stephost_attempt": "1"`, `"stephost_project": "Ziffern 7"`, `"stephost_pipeline": "digits"`, `"stephost_step": "train"`, `/environments/stephost-image/versions/` + imageVersion(image),
 	} {
 		assert.Contains(t, string(text), part)
 	}

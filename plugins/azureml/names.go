@@ -57,7 +57,7 @@ func tags(s *pluginsdk.Step, set Settings) (map[string]*string, error) {
 		out[name] = &value
 		return nil
 	}
-	for name, value := range map[string]string{"stephost_pipeline": s.Pipeline, "stephost_pipeline_run": s.PipelineRun, "stephost_step": s.Name} {
+	for name, value := range map[string]string{"stephost_project": s.Project, "stephost_pipeline": s.Pipeline, "stephost_pipeline_run": s.PipelineRun, "stephost_step": s.Name} {
 		if value != "" {
 			value = value[:min(len(value), maxTag)]
 			out[name] = &value

@@ -88,6 +88,7 @@ func TestEveryField(t *testing.T) {
 	require.NoError(t, b.Set(t.Context(), "environment", "prod"))
 	h := newHarnessOn(t, b, operator("workspace", "fake-workspace", "modal_environment", "prod", "app", "stephost-digits", "output_volume", "results", "registry_secret", "registry", "registry_auth", "aws"))
 	h.named("prod")
+	h.Target.Project = "Ziffern 7"
 	s := h.fullStep("every", nil)
 	h.Accepted(s)
 	raw := h.JobOf(s.Key).Request

@@ -23,6 +23,7 @@ const (
 	tagRun     = "stephost-run"     // the run's id, in base 32 where it is no plain name
 	tagOutputs = "stephost-outputs" // the volume of the outputs
 
+	tagProject     = "stephost-project"
 	tagPipeline    = "stephost-pipeline"
 	tagPipelineRun = "stephost-pipeline-run"
 	tagStep        = "stephost-step"
@@ -62,7 +63,7 @@ func (b *built) setTags(c Config, s *pluginsdk.Step) error {
 	if c.OutputVolume != "" {
 		b.tags[tagOutputs] = c.OutputVolume
 	}
-	for name, value := range map[string]string{tagPipeline: s.Pipeline, tagPipelineRun: s.PipelineRun, tagStep: s.Name} {
+	for name, value := range map[string]string{tagProject: s.Project, tagPipeline: s.Pipeline, tagPipelineRun: s.PipelineRun, tagStep: s.Name} {
 		if value = fitTag(value); value != "" {
 			b.tags[name] = value
 		}

@@ -68,6 +68,7 @@ func TestEveryField(t *testing.T) {
 	operator := c.operator()
 	operator["bucket_name"], operator["bucket_prefix"], operator["role"] = "my-bucket", "team/jobs", "arn:aws:iam::123456789012:role/service-role/train"
 	h := newHarnessOf(t, c, operator)
+	h.Target.Project = "Ziffern/7"
 	s := h.fullStep("every")
 	h.Accepted(s)
 	raw := h.JobOf(s.Key).Request

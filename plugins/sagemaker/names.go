@@ -31,6 +31,7 @@ const (
 	tagRun         = "stephost:run"
 	tagAttempt     = "stephost:attempt"
 	tagOperator    = "stephost:operator"
+	tagProject     = "stephost:project"
 	tagPipeline    = "stephost:pipeline"
 	tagPipelineRun = "stephost:pipeline-run"
 	tagStep        = "stephost:step"
@@ -61,7 +62,7 @@ func tags(s *pluginsdk.Step, own map[string]string) ([]types.Tag, error) {
 	all := map[string]string{
 		tagKey: s.Key, tagToken: tokenTag(s.Token), tagDigest: s.RequestDigest, tagRun: s.RunID,
 		tagAttempt: strconv.Itoa(s.Attempt), tagOperator: s.Operator,
-		tagPipeline: s.Pipeline, tagPipelineRun: s.PipelineRun, tagStep: s.Name,
+		tagProject: s.Project, tagPipeline: s.Pipeline, tagPipelineRun: s.PipelineRun, tagStep: s.Name,
 	}
 	for k, v := range all {
 		if v == "" {

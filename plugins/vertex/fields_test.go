@@ -50,6 +50,7 @@ func TestEveryField(t *testing.T) {
 		operator[name] = value
 	}
 	h := newHarnessOf(t, c, operator)
+	h.Target.Project = "Ziffern 7"
 	s := h.Step("every", "true")
 	s.Settings = h.Settings(settings)
 	s.Labels = map[string]string{"owner": "ada", "Cost.Center": "A 7"}

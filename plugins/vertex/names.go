@@ -21,6 +21,7 @@ const (
 	labelDigest  = "stephost-digest"  // the request digest in base 32
 	labelNames   = "stephost-"        // what stephost alone may use
 
+	labelProject     = "stephost-project"
 	labelPipeline    = "stephost-pipeline"
 	labelPipelineRun = "stephost-pipeline-run"
 	labelStep        = "stephost-step"
@@ -41,7 +42,7 @@ func labels(s *pluginsdk.Step, set Settings) (out map[string]string, notes []str
 		labelOwner: "1", labelKey: s.Key, labelToken: label.Token(s.Token),
 		labelAttempt: strconv.Itoa(s.Attempt), labelDigest: label.Digest(s.RequestDigest),
 	}
-	for name, value := range map[string]string{labelPipeline: s.Pipeline, labelPipelineRun: s.PipelineRun, labelStep: s.Name} {
+	for name, value := range map[string]string{labelProject: s.Project, labelPipeline: s.Pipeline, labelPipelineRun: s.PipelineRun, labelStep: s.Name} {
 		if value = fitLabel(value); value != "" {
 			out[name] = value
 		}

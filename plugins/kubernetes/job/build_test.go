@@ -37,7 +37,7 @@ func offline(t *testing.T, config map[string]any) (*pluginsdk.Server, *operatorv
 	maps.Copy(values, config)
 	text, err := json.Marshal(values)
 	require.NoError(t, err)
-	return server, &operatorv1.Target{Operator: "k8s", Config: &operatorv1.Values{Json: text}}
+	return server, &operatorv1.Target{Operator: "k8s", Project: "Ziffern 7", Config: &operatorv1.Values{Json: text}}
 }
 
 func plan(t *testing.T, config map[string]any, s *operatorv1.Step) *operatorv1.PlanResponse {

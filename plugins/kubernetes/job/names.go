@@ -23,12 +23,14 @@ const (
 	// is an annotation.
 	labelToken    = "stephost.dev/token"
 	labelAttempt  = "stephost.dev/attempt"
+	labelProject  = "stephost.dev/project"
 	labelPipeline = "stephost.dev/pipeline"
 	labelStep     = "stephost.dev/step"
 
 	noteToken       = "stephost.dev/run-token"
 	noteRun         = "stephost.dev/run-id"
 	noteDigest      = "stephost.dev/request-digest"
+	noteProject     = "stephost.dev/project"
 	notePipeline    = "stephost.dev/pipeline"
 	notePipelineRun = "stephost.dev/pipeline-run"
 	noteStep        = "stephost.dev/step"
@@ -63,7 +65,7 @@ func identity(s *pluginsdk.Step) map[string]string {
 	labels := map[string]string{
 		labelManaged: managedBy, labelKey: s.Key, labelToken: tokenHash(s.Token), labelAttempt: strconv.Itoa(s.Attempt),
 	}
-	for label, text := range map[string]string{labelPipeline: s.Pipeline, labelStep: s.Name} {
+	for label, text := range map[string]string{labelProject: s.Project, labelPipeline: s.Pipeline, labelStep: s.Name} {
 		if v := labelValue(text); v != "" {
 			labels[label] = v
 		}
@@ -74,7 +76,7 @@ func identity(s *pluginsdk.Step) map[string]string {
 // notes are the annotations that say all of it.
 func notes(s *pluginsdk.Step) map[string]string {
 	notes := map[string]string{noteToken: s.Token, noteRun: s.RunID, noteDigest: s.RequestDigest}
-	for note, text := range map[string]string{notePipeline: s.Pipeline, notePipelineRun: s.PipelineRun, noteStep: s.Name, noteOperator: s.Operator} {
+	for note, text := range map[string]string{noteProject: s.Project, notePipeline: s.Pipeline, notePipelineRun: s.PipelineRun, noteStep: s.Name, noteOperator: s.Operator} {
 		if text != "" {
 			notes[note] = text
 		}
