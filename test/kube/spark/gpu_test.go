@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,7 +45,9 @@ const (
 // gpusOfPods: the node is told to have GPUs, as
 // https://kubernetes.io/docs/tasks/administer-cluster/extended-resource-node/ has it.
 // Pods get one each, and Spark gives tasks the address that the script says. The
-// executors are asked for at an IPv6 address, where the kernel has such.
+// executors are asked for at an IPv6 address, where the kernel has such. Without a
+// script, which a step may still bring when its operator is registered, a launch is
+// refused.
 func gpusOfPods(w *world, _ string) {
 	w.node(`[{"op": "add", "path": "` + gpuPath + `", "value": "` + gpus + `"}]`)
 	w.t.Cleanup(func() {
@@ -51,6 +55,12 @@ func gpusOfPods(w *world, _ string) {
 	})
 	require.Eventually(w.t, func() bool { return w.allocatable()[gpuResource] == gpus }, hang, look, "the kubelet says what can be had")
 	source := w.source(map[string]string{"gpu.py": gpuJob, "gpus.sh": gpuScript})
+
+	for _, flags := range [][]string{{"--gpu", "1"}, {"--set", "driver_gpus=1"}} {
+		out, err := w.command(slices.Concat([]string{"launch", "--operator", "op", "--source", source}, flags, []string{"--", "python", "gpu.py"})...).CombinedOutput()
+		require.Error(w.t, err, "%s", out)
+		assert.Contains(w.t, strings.Join(strings.Fields(string(out)), " "), "set gpu_discovery_script")
+	}
 
 	operator, master := "op", "k8s://https://10.222.0.1:443"
 	if cluster.Server6 != "" {

@@ -31,7 +31,6 @@ func TestRefused(t *testing.T) {
 		{"a property of another driver", "k8s://", []string{`--submit-kwargs={"spark.kubernetes.driver.label.a"="b"}`}, "which is a Job here"},
 		{"an IPv6 address without brackets", "k8s://https://::1:6443", nil, "an IPv6 address in brackets"},
 		{"half of its brackets", "k8s://https://[::1:6443", nil, "an IPv6 address in brackets"},
-		{"a driver's GPUs without a script", "k8s://https://[fd00::1]:6443", []string{"--driver-gpus=1"}, "set gpu_discovery_script"},
 		{"two logins", "k8s://", []string{"--in-cluster", "--context=c"}, "With in_cluster no kubeconfig is used"},
 		{"no image here", "local[2]", []string{"--base-image=python:3.11"}, "The flavor runs images when"},
 		{"no namespace here", "local[2]", []string{"--namespace=ml"}, `"namespace" does not apply here`},
