@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"sync"
 
 	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/home"
@@ -17,6 +18,10 @@ type Options struct {
 	// Resolver resolves references to environment variables, files and secrets;
 	// nil = those of this process.
 	Resolver schema.Resolver
+	// Once is for a catalog that answers one command: a flavor that was found is not
+	// looked for again. Looking takes half a millisecond, and `validate` does it for
+	// every operator and step.
+	Once bool
 }
 
 // Catalog reads what is asked for. Safe for concurrent use.
@@ -24,6 +29,7 @@ type Catalog struct {
 	o        Options
 	sources  *diag.Sources
 	registry *registry.Registry
+	found    sync.Map // ref -> *registry.Flavor, with Once
 }
 
 // New makes a Catalog. Nothing is opened.
@@ -40,6 +46,19 @@ func (c *Catalog) Sources() *diag.Sources { return c.sources }
 
 // Registry is the room of flavors and operators.
 func (c *Catalog) Registry() *registry.Registry { return c.registry }
+
+// Flavor finds a flavor by NAME or NAME@VERSION. The error is the registry's.
+func (c *Catalog) Flavor(ctx context.Context, ref string) (*registry.Flavor, error) {
+	if f, ok := c.found.Load(ref); ok {
+		return f.(*registry.Flavor), nil
+	}
+	f, err := c.registry.Flavor(ctx, ref)
+	if err == nil && c.o.Once {
+		c.found.Store(ref, f)
+		c.found.Store(f.Ref(), f)
+	}
+	return f, err
+}
 
 // Resolver resolves references while ctx lasts.
 func (c *Catalog) Resolver(ctx context.Context) schema.Resolver {

@@ -199,7 +199,7 @@ func (c *Catalog) operatorNames(ctx context.Context, p *project.Project) []strin
 // flavorOf finds the operator's flavor and its manifest. Only a launch needs
 // them to be there: a file can be validated where a flavor is not registered.
 func (c *Catalog) flavorOf(ctx context.Context, sel *Selection, stage schema.Stage) error {
-	f, err := c.registry.Flavor(ctx, sel.Operator.Flavor)
+	f, err := c.Flavor(ctx, sel.Operator.Flavor)
 	if err != nil {
 		if stage == schema.StageLaunch {
 			return err

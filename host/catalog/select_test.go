@@ -132,3 +132,33 @@ func TestChosen(t *testing.T) {
 	_, err = c.Select(t.Context(), q)
 	assert.ErrorIs(t, err, wrong)
 }
+
+// TestOnce: one command sees one state; a catalog that lives on sees changes.
+func TestOnce(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		at := home.At(t.TempDir())
+		c := catalog.New(catalog.Options{Home: at, Once: once})
+		register := func(version string) {
+			path := filepath.Join(t.TempDir(), "cloud.flavor.hcl")
+			require.NoError(t, os.WriteFile(path, []byte(strings.Replace(manifest, "0.1.0", version, 1)), 0o644))
+			_, err := c.Registry().Register(t.Context(), path, registry.RegisterOptions{})
+			require.NoError(t, err)
+		}
+		version := func(ref string) string {
+			f, err := c.Flavor(t.Context(), ref)
+			require.NoError(t, err)
+			return f.Version
+		}
+		_, err := c.Flavor(t.Context(), "cloud")
+		require.Error(t, err, "what is not there is looked for again")
+		register("0.1.0")
+		assert.Equal(t, "0.1.0", version("cloud"))
+		register("0.2.0")
+		want := "0.2.0"
+		if once {
+			want = "0.1.0"
+		}
+		assert.Equal(t, want, version("cloud"), "once: %v", once)
+		assert.Equal(t, "0.2.0", version("cloud@0.2.0"))
+	}
+}

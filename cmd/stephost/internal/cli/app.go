@@ -44,7 +44,7 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.cat = catalog.New(catalog.Options{Home: at, Shipped: installed.Path("plugins")})
+	a.cat = catalog.New(catalog.Options{Home: at, Shipped: installed.Path("plugins"), Once: true})
 	return a.cat, nil
 }
 

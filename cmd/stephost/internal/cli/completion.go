@@ -261,7 +261,7 @@ func (a *app) manifestFor(ctx context.Context, flavor, name string, update bool)
 	if flavor == "" {
 		return nil
 	}
-	f, err := cat.Registry().Flavor(ctx, flavor)
+	f, err := cat.Flavor(ctx, flavor)
 	if err != nil {
 		return nil
 	}

@@ -93,7 +93,7 @@ func (a *app) flavorDescribe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f, err := cat.Registry().Flavor(cmd.Context(), args[0])
+			f, err := cat.Flavor(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -226,7 +226,7 @@ func (a *app) manifestOf(ctx context.Context, ref string) (*manifest.Manifest, e
 	_, statErr := os.Stat(path)
 	isPath := strings.ContainsAny(ref, `/\`) || strings.HasSuffix(ref, ".hcl") || ref == "."
 	if !isPath {
-		f, err := cat.Registry().Flavor(ctx, ref)
+		f, err := cat.Flavor(ctx, ref)
 		if err == nil {
 			return f.Manifest(ctx)
 		}

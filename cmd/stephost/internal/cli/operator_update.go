@@ -58,7 +58,7 @@ func (a *app) runUpdate(cmd *cobra.Command, o *operatorFlags, args []string) err
 		base, _, _ := strings.Cut(flavor, "@")
 		flavor = base + "@" + early.flavorVersion
 	}
-	f, err := cat.Registry().Flavor(ctx, flavor)
+	f, err := cat.Flavor(ctx, flavor)
 	if err != nil {
 		return err
 	}

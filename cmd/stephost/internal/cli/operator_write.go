@@ -51,7 +51,7 @@ func (a *app) runRegister(cmd *cobra.Command, o *operatorFlags, args []string) e
 	}
 	var f *registry.Flavor
 	if early.flavor != "" {
-		if f, err = cat.Registry().Flavor(cmd.Context(), early.flavor); err != nil {
+		if f, err = cat.Flavor(cmd.Context(), early.flavor); err != nil {
 			return err
 		}
 		m, err := f.Manifest(cmd.Context())
