@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stephost/stephost/plugins/spark/internal/standalone"
 	"github.com/stephost/stephost/pluginsdk"
@@ -119,27 +120,19 @@ func (f *spark) driverUI(ctx context.Context, client *standalone.Client, c Confi
 	return note.UI, job.PutRecord(workerRecord, note)
 }
 
-// read writes what is there behind the offset, whole lines while the driver runs:
-// a letter of several bytes must not be cut by the worker, which decodes what it
-// shows.
+// read writes what is there behind the offset.
 func (s *driverStream) read(ctx context.Context, client *standalone.Client, ui, id string, over bool, w *pluginsdk.LogWriter) error {
 	for {
 		chunk, err := client.Log(ctx, ui, id, s.source.Stream, s.offset, logChunk)
 		if err != nil {
 			return err
 		}
-		text := chunk.Text
-		size := chunk.End - chunk.Start
-		if chunk.Start != s.offset || size <= 0 {
+		if chunk.Start != s.offset {
 			return nil
 		}
-		if end := int64(bytes.LastIndexByte(text, '\n')) + 1; int64(len(text)) == size && end < size && (end > 0 || !over) {
-			if end == 0 && size < logChunk && !over {
-				return nil
-			}
-			if end > 0 {
-				text, size = text[:end], end
-			}
+		text, size := ready(chunk.Text, chunk.End-chunk.Start, over)
+		if size <= 0 {
+			return nil
 		}
 		s.offset += size
 		s.grown = time.Now()
@@ -148,4 +141,19 @@ func (s *driverStream) read(ctx context.Context, client *standalone.Client, ui, 
 			return err
 		}
 	}
+}
+
+// ready is the part of a chunk that can be written, and how many bytes of the log it
+// stands for; 0 = none yet. A worker decodes what it shows, so that a letter of
+// several bytes that a chunk cuts becomes U+FFFD: whole lines are taken while there
+// are any, and lines that hold no such letter have as many bytes as in the log.
+func ready(text []byte, size int64, over bool) ([]byte, int64) {
+	end := int64(bytes.LastIndexByte(text, '\n')) + 1
+	switch {
+	case end > 0 && (int64(len(text)) == size || !bytes.ContainsRune(text[:end], utf8.RuneError)):
+		return text[:end], end
+	case end == 0 && size < logChunk && !over:
+		return nil, 0 // the rest of the line follows
+	}
+	return text, size
 }

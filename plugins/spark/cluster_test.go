@@ -163,6 +163,33 @@ func TestNotSent(t *testing.T) {
 	assert.Equal(t, operatorv1.Phase_PHASE_RUNNING, found.Jobs[0].Phase)
 }
 
+// TestReady: no letter is cut, whatever the worker shows of it.
+func TestReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		size int64
+		over bool
+		want string
+		took int64
+	}{
+		"lines":                   {"a\nü\n", 5, false, "a\nü\n", 5},
+		"a line that goes on":     {"a\nbc", 4, false, "a\n", 2},
+		"a letter that is cut":    {"ü\nb\ufffd", 5, false, "ü\n", 3},
+		"no line yet":             {"ab", 2, false, "", 0},
+		"no line, a cut letter":   {"a\ufffd", 2, false, "", 0},
+		"the end of the log":      {"ab", 2, true, "ab", 2},
+		"a chunk without a line":  {"ab", logChunk, false, "ab", logChunk},
+		"what is no text":         {"a\ufffd\nb", 4, false, "a\ufffd\nb", 4},
+		"a letter that is U+FFFD": {"\ufffd\nb", 5, false, "\ufffd\n", 4},
+		"nothing":                 {"", 0, false, "", 0},
+		"nothing, and it is over": {"", 0, true, "", 0},
+	} {
+		text, took := ready([]byte(c.text), c.size, c.over)
+		assert.Equal(t, c.want, string(text), name)
+		assert.Equal(t, c.took, took, name)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	for state, want := range map[string]struct {
 		phase   pluginsdk.Phase
