@@ -2,7 +2,7 @@
 // its REST submission server and its web UI, and one worker with its own. Drivers
 // really run, as local processes, but for Java: a shell stands where the worker
 // starts one. It is for tests of hundreds of deaths; e2e runs the same on a real
-// master.
+// master, and compares the answers of both (TestTortureStandalone).
 //
 // What it does, and from where that is known: classes of Spark 4.1 below
 // org.apache.spark.deploy, or "measured" on a real cluster of pyspark 4.1.4.
@@ -10,7 +10,7 @@
 //	behaviour                                                         source
 //	POST /v1/submissions/create, /kill/ID, GET /status/ID             rest.RestSubmissionServer, contextToServlet
 //	any other path: 400, or 468 for another protocol version          rest.ErrorServlet
-//	no JSON, or a field or property is missing: 400, ErrorResponse    rest.SubmitRequestServlet, CreateSubmissionRequest.doValidate
+//	no JSON, or a field is missing: 400, ErrorResponse                rest.SubmitRequestServlet, CreateSubmissionRequest.doValidate
 //	answers are JSON without the fields that are null                 rest.SubmitRestProtocolMessage.toJson
 //	a created driver is SUBMITTED and has an ID, and is answered for
 //	before it runs; nothing in a request is a key, nothing lists      master.Master, RequestSubmitDriver
@@ -29,17 +29,18 @@
 //	a status that nobody knows: success = false and no state          rest.StandaloneStatusRequestServlet
 //	a master that stands by refuses creations and kills by a message,
 //	and answers a status with an exception in the message             master.Master, RecoveryState
-//	the oldest ended drivers are forgotten                            master.Master.trimDriversIfNecessary (spark.deploy.retainedDrivers)
+//	ended drivers are forgotten, here when a test says so (Delete)    spark.deploy.retainedDrivers
 //	a driver's environment: the worker's and what the request adds,
 //	but for SPARK_LOCAL_IP and SPARK_LOCAL_HOSTNAME                   worker.CommandUtils, rest.StandaloneSubmitRequestServlet
 //	its directory: work directory / ID, with stdout and stderr, which
 //	begins with the launch command; the streams are copied from pipes worker.DriverRunner.runDriver
 //	SparkSubmit starts the Python program as a child, both streams of
 //	it into the own standard output, and ends with its code           PythonRunner (redirectErrorStream; SparkUserAppException)
-//	a Java that is ended by SIGTERM leaves its children alone         measured: e2e, TestStandaloneNothingLeft
+//	a Java that is ended by SIGTERM leaves its children alone         measured
 //	/json/ of the master: status, workers, applications, drivers      JsonProtocol.writeMasterState
 //	/json/ of the worker: executors (none: no driver here has any)    JsonProtocol.writeWorkerState
 //	/log/ of the worker: a header with the range, then the bytes      worker.ui.LogPage.renderLog
+//	as text: bytes that are no UTF-8 become U+FFFD                    util.Utils.offsetBytes
 //	one worker that has room for every driver                         assumption: what waits for room waits by its Life
 //	QueuedMS, CancelMS, CancelNever, NoCapacity of a Life             assumption: how long a master and its worker take
 //

@@ -97,6 +97,7 @@ func (m *master) log(w http.ResponseWriter, r *http.Request) {
 	end := min(start+length, total)
 	fmt.Fprintf(w, "==== Bytes %d-%d of %d of %s%s ====\n", start, end, total, dir, stream)
 	if f != nil {
-		_, _ = io.Copy(w, io.NewSectionReader(f, start, end-start)) // a caller that went away needs no answer
+		data, _ := io.ReadAll(io.NewSectionReader(f, start, end-start))
+		_, _ = io.WriteString(w, string([]rune(string(data)))) // a caller that went away needs no answer
 	}
 }

@@ -130,8 +130,8 @@ func (r request) missing() string {
 		return "appResource"
 	case r.MainClass == nil:
 		return "mainClass"
-	case r.Properties["spark.app.name"] == "":
-		return "spark.app.name"
+	case r.Properties == nil:
+		return "sparkProperties"
 	}
 	return ""
 }

@@ -47,6 +47,7 @@ type master struct {
 
 	mu      sync.Mutex
 	state   string // "ALIVE", "STANDBY"
+	quiet   bool   // no launch command stands before what a driver prints
 	drivers []*driver
 	next    int
 }
@@ -87,6 +88,8 @@ func (m *master) set(name, value string) error {
 	switch name {
 	case "state": // of the master: ALIVE, STANDBY, RECOVERING
 		m.state = value
+	case "quiet":
+		m.quiet = value == "true"
 	case "worker": // DEAD: the master has lost it, with all that runs there
 		m.worker.state = value
 		for _, d := range m.drivers {

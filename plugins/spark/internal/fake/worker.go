@@ -21,8 +21,8 @@ type worker struct {
 
 // java stands for the driver's Java: it starts the program as its child, both
 // streams into its own standard output, and ends with its code. SIGTERM ends it at
-// once, and leaves the child alone.
-const java = `"$@" 2>&1; exit $?`
+// once, and leaves the child alone. (The brackets leave its own streams as they are.)
+const java = `(exec "$@" 2>&1); exit $?`
 
 // start starts a driver's process. ended is closed when it has ended, whoever still
 // writes into its streams.
@@ -44,6 +44,11 @@ func (m *master) start(d *driver) (ended <-chan struct{}, err error) {
 		}
 	}
 	header := fmt.Sprintf("Launch Command: \"java\" \"%s\"\n%s\n\n", strings.Join(d.request.AppArgs, `" "`), strings.Repeat("=", 40))
+	m.mu.Lock()
+	if m.quiet {
+		header = ""
+	}
+	m.mu.Unlock()
 	if err := os.WriteFile(filepath.Join(dir, "stderr"), []byte(header), 0o600); err != nil {
 		return nil, err
 	}
