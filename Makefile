@@ -104,6 +104,7 @@ bench: build
 torture:
 	STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 3h -v -run Torture ./test/torture
 	STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 1h -v -run 'TestMany|TestLogAcrossRotation|TestLogEndsInABurst' ./test/kube/e2e
+	cd plugins/spark && STEPHOST_TORTURE=long $(GO) test -count=1 -timeout 1h -v -run 'TestTorture' ./e2e
 
 # The four kinds of input that strangers write get FUZZTIME, the rest a tenth.
 FUZZ_LONG := FuzzManifest FuzzSchemaEvaluate FuzzLoad FuzzFrames
