@@ -13,15 +13,16 @@ import (
 	"github.com/stephost/stephost/host/home"
 )
 
-// asleep is longer than the step's run limit.
-const asleep = 4 * time.Second
+// asleep is longer than the step's run limit, and that is much longer than the step
+// takes: beside other tests a second has become three.
+const asleep = 11 * time.Second
 
 // TestTortureSleep: the laptop's lid is closed across the run limit. The step,
 // on another machine as far as stephost knows, ends well meanwhile.
 func TestTortureSleep(t *testing.T) {
 	newSlots().take(t)
 	w := newWorld(t, new(faulty(Key)))
-	cmd := w.command(nil, w.launchArgs("sleep 1;", "--timeout-run", "3s")...)
+	cmd := w.command(nil, w.launchArgs("sleep 1;", "--timeout-run", "10s")...)
 	require.NoError(t, cmd.Start())
 	w.started()
 	stopped := append(w.plugins(), cmd.Process.Pid)
