@@ -22,6 +22,8 @@ import (
 // runStory is a run with everything that happened to it.
 type runStory struct {
 	runItem
+	// Project is the name of the project that the run was launched from.
+	Project    string          `json:"project,omitempty"`
 	Definition json.RawMessage `json:"definition,omitempty"`
 	Waits      *waitItem       `json:"waits,omitempty"`
 	Events     []runs.Event    `json:"events"`
@@ -49,12 +51,27 @@ func (a *app) runShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := runStory{runItem: itemOf(r), Waits: waitOf(r), Events: events}
+			s := storyOf(r, events)
 			if json.Valid(r.Definition) {
 				s.Definition = r.Definition
 			}
 			return a.item(s, func(w io.Writer) error { return showRun(w, r, &s, time.Now()) })
 		})
+}
+
+func storyOf(r *runs.Run, events []runs.Event) runStory {
+	s := runStory{runItem: itemOf(r), Waits: waitOf(r), Events: events}
+	if step := stepOf(r); step != nil {
+		s.Project = step.Project
+	}
+	return s
+}
+
+// stepOf is the step as the run has it; nil in a record of another version.
+func stepOf(r *runs.Run) *project.Resolved {
+	var plan struct{ Step *project.Resolved }
+	_ = json.Unmarshal(r.Plan, &plan)
+	return plan.Step
 }
 
 // waitOf says what a run waits for, and until when.
@@ -63,11 +80,9 @@ func waitOf(r *runs.Run) *waitItem {
 		return nil
 	}
 	w := &waitItem{For: string(r.State), Reason: r.StateReason, Since: r.UpdatedAt}
-	var plan struct{ Step *project.Resolved }
-	_ = json.Unmarshal(r.Plan, &plan) // a record of another version only lacks the bounds
 	var t project.Timeouts
-	if plan.Step != nil {
-		t = plan.Step.Timeouts
+	if step := stepOf(r); step != nil {
+		t = step.Timeouts
 	}
 	bound := func(from time.Time, d time.Duration, name string) {
 		if d <= 0 || from.IsZero() {
@@ -116,6 +131,9 @@ func showRun(w io.Writer, r *runs.Run, s *runStory, now time.Time) error {
 	row("Run", "%s", r.ID)
 	if r.TokenGiven {
 		row("Token", "%s", oneLine(r.Token))
+	}
+	if s.Project != "" {
+		row("Project", "%s", oneLine(s.Project))
 	}
 	row("Step", "%s", stepName(r))
 	if r.Pipeline != "" {

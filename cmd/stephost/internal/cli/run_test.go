@@ -23,7 +23,7 @@ func intp(n int) *int { return &n }
 // sampleRun is a run in the middle of its life.
 func sampleRun() *runs.Run {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
-	plan, _ := json.Marshal(struct{ Step *project.Resolved }{&project.Resolved{Timeouts: project.Timeouts{Provisioning: 20 * time.Minute, Run: 2 * time.Hour, Cancel: time.Minute}}})
+	plan, _ := json.Marshal(struct{ Step *project.Resolved }{&project.Resolved{Project: "digits", Timeouts: project.Timeouts{Provisioning: 20 * time.Minute, Run: 2 * time.Hour, Cancel: time.Minute}}})
 	return &runs.Run{ID: "01JGKD0000000000000000000A", Token: "dag/1", TokenGiven: true, State: runs.Submitted, Operator: "gpu", Step: "train",
 		Pin: runs.Pin{Flavor: "sagemaker", Version: "0.1.0", ScopeDisplay: "123456789012 eu-west-1"}, Plan: plan,
 		OwnerID: "01JGKD0000000000000000000B", Owner: &runs.OwnerInfo{PID: 42, Host: "laptop"}, CreatedAt: at, UpdatedAt: at.Add(time.Minute),
@@ -82,11 +82,11 @@ func TestShowRun(t *testing.T) {
 	}
 	var b bytes.Buffer
 	for _, r := range []*runs.Run{sampleRun(), overRun(runs.Verdict{Class: "succeeded", Phase: "succeeded", ExitCode: intp(0)})} {
-		require.NoError(t, showRun(&b, r, &runStory{runItem: itemOf(r), Waits: waitOf(r), Events: events}, now))
+		require.NoError(t, showRun(&b, r, new(storyOf(r, events)), now))
 		b.WriteString("\n=====\n")
 	}
 	golden(t, "show", b.String())
-	item, err := json.MarshalIndent(runStory{runItem: itemOf(sampleRun()), Waits: waitOf(sampleRun()), Events: events}, "", "  ")
+	item, err := json.MarshalIndent(storyOf(sampleRun(), events), "", "  ")
 	require.NoError(t, err)
 	golden(t, "show_json", string(item)+"\n")
 }
