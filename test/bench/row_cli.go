@@ -23,9 +23,10 @@ const (
 
 // cliCommand is a command without a run. Its arguments may depend on the round.
 type cliCommand struct {
-	name string
-	goal bool
-	args func(round int) []string
+	name   string
+	goal   bool
+	writes bool
+	args   func(round int) []string
 
 	wall, bare, cpu stats.Sample
 }
@@ -42,14 +43,20 @@ func benchCLI(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	// The operators that are registered in the rounds go elsewhere, or the lists would
+	// grow from round to round.
+	rounds, err := b.Place()
+	if err != nil {
+		return err
+	}
 	register := func(round int) []string {
 		return []string{"operator", "register", "op" + strconv.Itoa(round), "--flavor=local"}
 	}
-	run := func(argv ...string) (lab.Ran, error) {
-		return b.Run(ctx, lab.Command{Argv: argv, Env: place.Env, Dir: place.Dir})
+	run := func(at *lab.Place, argv ...string) (lab.Ran, error) {
+		return b.Run(ctx, lab.Command{Argv: argv, Env: at.Env, Dir: at.Dir})
 	}
 	for i := range operatorsThere {
-		if _, err := run(append([]string{b.Stephost}, register(-1-i)...)...); err != nil {
+		if _, err := run(place, append([]string{b.Stephost}, register(i)...)...); err != nil {
 			return err
 		}
 	}
@@ -59,18 +66,22 @@ func benchCLI(ctx context.Context, b *bench) error {
 		{name: "flavor list", goal: true, args: fixed("flavor", "list")},
 		{name: "operator list", goal: true, args: fixed("operator", "list")},
 		{name: "validate", goal: true, args: fixed("-C", filepath.Join(b.Root, "examples", "digits"), "validate")},
-		{name: "operator register", goal: true, args: register},
+		{name: "operator register", goal: true, writes: true, args: register},
 		{name: "run list (as the host program)", args: fixed("run", "list")},
 	}
 	var bare, bareCPU stats.Sample
 	for round := range b.n {
 		for _, c := range commands {
-			first, err := run(hello)
+			first, err := run(place, hello)
 			if err != nil {
 				return err
 			}
 			bare, bareCPU = append(bare, lab.Milliseconds(first.Wall)), append(bareCPU, lab.Milliseconds(first.CPU()))
-			ran, err := run(append([]string{b.Stephost}, c.args(round)...)...)
+			at := place
+			if c.writes {
+				at = rounds
+			}
+			ran, err := run(at, append([]string{b.Stephost}, c.args(round)...)...)
 			if err != nil {
 				return err
 			}
