@@ -29,6 +29,8 @@ type check struct {
 	deletes bool
 	// jobs that it starts.
 	jobs int
+	// times JobTimeout is what one of them may take; 0 = once.
+	times int
 	// closing checks come last and judge what the others left.
 	closing bool
 	run     func(s *suite, ctx context.Context) error

@@ -36,7 +36,12 @@ type job struct {
 	// over: the verdict was seen.
 	over          bool
 	witness, gate string
+	// times JobTimeout is what reading it may take; 0 = once.
+	times int
 }
+
+// bound is how long one stream of the job is read.
+func (j *job) bound() time.Duration { return time.Duration(max(j.times, 1)) * j.s.c.JobTimeout }
 
 // newJob makes a step of its own key that runs script with args.
 func (s *suite) newJob(script string, args ...string) (*job, error) {
@@ -148,7 +153,7 @@ func (j *job) watchRequest() *operatorv1.WatchRequest {
 // watch reads a Watch stream until each says stop or the stream ends, with a
 // bound for the whole. The error of an orderly end is io.EOF.
 func (j *job) watch(ctx context.Context, p *process, each func(*operatorv1.WatchResponse) (stop bool, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, j.s.c.JobTimeout)
+	ctx, cancel := context.WithTimeout(ctx, j.bound())
 	defer cancel()
 	stream, err := p.client.Watch(ctx, j.watchRequest())
 	if err != nil {

@@ -105,7 +105,7 @@ var errEnough = errors.New("enough")
 // behind every entry and message and may return errEnough, which breaks the
 // stream: what is left of the message is lost, as with a host that dies.
 func (j *job) readLog(ctx context.Context, p *process, l *logState, follow bool, each func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, j.s.c.JobTimeout)
+	ctx, cancel := context.WithTimeout(ctx, j.bound())
 	defer cancel()
 	stream, err := p.client.Logs(ctx, &operatorv1.LogsRequest{
 		Target: j.s.target(), Handle: j.handle, Key: j.step.Key, Follow: follow, Cursors: l.cursors()})

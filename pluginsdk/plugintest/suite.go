@@ -147,7 +147,7 @@ func (s *suite) check(ctx context.Context, x check) Result {
 		return r
 	}
 	r.Jobs = x.jobs
-	limit := s.c.CallTimeout*2 + time.Duration(x.jobs+1)*s.c.JobTimeout
+	limit := s.c.CallTimeout*2 + time.Duration((x.jobs+1)*max(x.times, 1))*s.c.JobTimeout
 	checkCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begun := time.Now()
