@@ -17,7 +17,7 @@ import (
 // launchable checks the implementation of a selected flavor against its pin.
 // The descriptor that was checked is the one that the first start executes.
 func (h *Host) launchable(ctx context.Context, sel *Selection) (*launch.Flavor, error) {
-	if started := h.started(sel); started != nil {
+	if started := h.taken(sel); started != nil {
 		return started, nil
 	}
 	checked, err := h.Registry().Executable(ctx, sel.Flavor)

@@ -64,7 +64,7 @@ type Host struct {
 	processes  *process.Manager
 	supervisor *launch.Supervisor
 	warming    sync.WaitGroup
-	checked    map[*Selection]*launch.Flavor // by Start
+	checked    map[*Selection]*launch.Flavor // by Start, until it is taken
 }
 
 // New makes a Host. Nothing is opened.

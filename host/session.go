@@ -63,11 +63,12 @@ type Launched struct {
 // rest.
 func (h *Host) Launch(ctx context.Context, q LaunchRequest) (*Launched, error) {
 	sel := q.Selection
-	fl, err := h.launchable(ctx, sel)
-	if err != nil {
-		return nil, err
-	}
-	if h.started(sel) == nil {
+	fl := h.taken(sel)
+	if fl == nil {
+		var err error
+		if fl, err = h.launchable(ctx, sel); err != nil {
+			return nil, err
+		}
 		h.warm(ctx, fl)
 	}
 	sup, err := h.Supervisor(ctx)
@@ -119,11 +120,13 @@ func (h *Host) Start(ctx context.Context, sel *Selection) error {
 	return nil
 }
 
-// started is what Start checked, or nil.
-func (h *Host) started(sel *Selection) *launch.Flavor {
+// taken is what Start has checked, or nil. Whoever takes it uses it.
+func (h *Host) taken(sel *Selection) *launch.Flavor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.checked[sel]
+	fl := h.checked[sel]
+	delete(h.checked, sel)
+	return fl
 }
 
 // Warm asks the kernel ahead what the first start of a process asks it.
