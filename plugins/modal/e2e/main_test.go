@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,10 +18,13 @@ import (
 // programs are the fake and what stands for the shim of an image.
 var programs cloudtest.Programs
 
-// The record of a run is kept for a moment, so that TestProjects can remove some.
-// Nothing else depends on it: what is uncertain is never sent again, however old.
+// keeps is how long the record of a run is kept here: a moment, so that TestProjects
+// can remove some. Nothing else depends on it: what is uncertain is never sent again,
+// however old.
+const keeps = time.Second
+
 func TestMain(m *testing.M) {
-	cli.Main(m, &programs, "modal", `    keeps       = "168h"`, `    keeps       = "1s"`)
+	cli.Main(m, &programs, "modal", `    keeps       = "168h"`, fmt.Sprintf(`    keeps       = %q`, keeps))
 }
 
 // startFake starts a fake for one test and writes the .modal.toml that leads to

@@ -23,8 +23,11 @@ const (
 	// to see whether it was rotated. A kubelet looks at sizes every 10 s
 	// (containerLogMonitorInterval) and rotates files of 10 MiB
 	// (containerLogMaxSize): so no rotation falls between two looks.
-	probeEvery = 4 * time.Second
+	probeEvery = 3 * time.Second
 	probeBytes = 1 << 20
+	// silentLook is after how long it is looked at where nothing comes, if what came
+	// of it before may be enough to be rotated: no file comes and goes in between.
+	silentLook = 2*probeEvery - probeEvery/2
 	// probeTimeout bounds one look.
 	probeTimeout = 5 * time.Second
 )
@@ -145,7 +148,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 		case data, ok := <-chunks:
 			r.waiting.Store(0)
 			if !ok {
-				return r.end(&split, <-ended, follow, before)
+				return r.end(ctx, &split, <-ended, follow, before)
 			}
 			if err := split.write(data, r.seam.take); err != nil {
 				return r.rotation.delivered - before, err
@@ -163,7 +166,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 				}
 			}
 		case <-probe.C:
-			if follow && r.rotation.due() {
+			if follow && r.rotation.due(time.Now()) {
 				if err := r.look(ctx); err != nil {
 					return r.rotation.delivered - before, err
 				}
@@ -173,7 +176,7 @@ func (r *Reader) Read(ctx context.Context, follow bool) (read int64, err error) 
 }
 
 // end settles a read whose stream is over.
-func (r *Reader) end(split *splitter, err error, follow bool, before int64) (int64, error) {
+func (r *Reader) end(ctx context.Context, split *splitter, err error, follow bool, before int64) (int64, error) {
 	e := split.end(err != nil, follow, r.seam.take)
 	switch {
 	case e != nil:
@@ -181,7 +184,9 @@ func (r *Reader) end(split *splitter, err error, follow bool, before int64) (int
 			err = e
 		}
 	case err == nil:
-		err = r.settle()
+		if err = r.settle(); err == nil && follow && r.rotation.unseen() {
+			err = r.look(ctx)
+		}
 	default:
 		if e := r.out.flush(); e != nil {
 			err = e
@@ -207,6 +212,7 @@ func (r *Reader) passed(p piece) error {
 func (r *Reader) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	asked := time.Now()
 	few := int64(maxStamp)
 	stream, err := r.API.Log(ctx, r.Pod, &corev1.PodLogOptions{Container: r.Container, Timestamps: true, LimitBytes: &few})
 	if err != nil {
@@ -221,7 +227,7 @@ func (r *Reader) look(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return r.rotation.looked(start, r.out.mark)
+	return r.rotation.looked(asked, time.Now(), start, r.out.mark)
 }
 
 // pump reads stream into chunks. The last error, nil at an orderly end, is in

@@ -258,6 +258,32 @@ func TestRotatedUnderAFollower(t *testing.T) {
 	assert.Equal(t, "one\ntwo\n", o.data.String())
 }
 
+// TestAFileUnderAFollowerSkipped: a follower that stood still for two rotations is
+// served the newest file, and nobody says so. The hole is marked, with the last look
+// at the latest.
+func TestAFileUnderAFollowerSkipped(t *testing.T) {
+	k, o := newKubelet(), newTook()
+	ctx := contextOf(t)
+	k.write(begin, []byte("one\n"))
+	done := make(chan error, 1)
+	r := o.again(t, k)
+	go func() { _, err := r.Read(ctx, true); done <- err }()
+	<-o.got
+	line := func(after time.Duration, text string) []record {
+		return []record{{time: begin.Add(after), data: []byte(text)}}
+	}
+	k.mu.Lock()
+	k.files = append(k.files, line(time.Second, "two\n"), line(12*time.Second, "three\n"))
+	k.changed.Broadcast()
+	k.mu.Unlock()
+	<-o.got
+	k.end()
+	require.NoError(t, <-done)
+	assert.Equal(t, "one\nthree\n", o.data.String())
+	require.Len(t, o.gaps, 1)
+	assert.Contains(t, o.gaps[0].Reason, "nothing came from")
+}
+
 func TestAnotherPod(t *testing.T) {
 	k, o := newKubelet(), newTook()
 	k.write(begin, []byte("a\n"))
