@@ -50,7 +50,7 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 		}
 		return process.Spec{
 			Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest, DigestOptional: true,
-			Capabilities: m.Capabilities, Attached: true,
+			Attached: true,
 			Executable: func(context.Context) (*process.Executable, error) {
 				return &process.Executable{Argv: append(slices.Clone(h.o.Relay), dir)}, nil
 			},
@@ -58,7 +58,7 @@ func (h *Host) spec(f *registry.Flavor, m *manifest.Manifest, checked *registry.
 	}
 	return process.Spec{
 		Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest, DigestOptional: true,
-		Capabilities: m.Capabilities, PassEnv: m.PassEnv, TLS: m.TLS,
+		PassEnv: m.PassEnv, TLS: m.TLS,
 		Executable: func(ctx context.Context) (*process.Executable, error) {
 			ex, err := open(ctx)
 			if err != nil {

@@ -43,7 +43,7 @@ func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, create
 		return nil, false, err
 	}
 	if created = claim != nil; created {
-		f := &owned{claim: claim}
+		f := &owned{claim: claim, flavor: q.Flavor}
 		if err := s.openLog(f); err != nil {
 			s.giveBack(f)
 			return nil, false, err

@@ -124,9 +124,12 @@ func (d *drive) open(ctx context.Context) error {
 	if d.backend != nil {
 		return nil
 	}
-	f, err := d.s.o.Flavor(ctx, d.claim.Run().Pin)
-	if err != nil {
-		return err
+	f := d.owned.flavor
+	if f == nil {
+		var err error
+		if f, err = d.s.o.Flavor(ctx, d.claim.Run().Pin); err != nil {
+			return err
+		}
 	}
 	d.flavor = f
 	d.backend = newBackend(d.s.o.Processes, f.Spec)

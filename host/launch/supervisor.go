@@ -63,6 +63,8 @@ type Supervisor struct {
 type owned struct {
 	claim *runs.Claim
 	log   *spool.Writer
+	// flavor is what it was created with; nil = it was claimed, and is looked for.
+	flavor *Flavor
 }
 
 // intentPoll is how often the store is asked for cancel intents of other

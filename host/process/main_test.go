@@ -116,7 +116,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 // spec is the plugin under test, started with args.
 func spec(args ...string) Spec {
 	return Spec{
-		Flavor: "test", Version: "1.2.3", ManifestDigest: "sha256:00", Capabilities: []string{"plan"},
+		Flavor: "test", Version: "1.2.3", ManifestDigest: "sha256:00",
 		PassEnv: []string{"GORACE"},
 		Executable: func(context.Context) (*Executable, error) {
 			return &Executable{Argv: append([]string{pluginFile}, args...)}, nil

@@ -54,8 +54,6 @@ func TestAnotherVersionIsAnotherProcess(t *testing.T) {
 	b := acquire(t, r, s)
 	require.NotEqual(t, a.PID(), b.PID())
 	require.Equal(t, "2.0.0", b.Metadata().Version)
-	require.True(t, b.Can("plan"))
-	require.False(t, b.Can("find"))
 }
 
 func TestTheLastReleaseEndsTheProcess(t *testing.T) {

@@ -59,8 +59,6 @@ type Spec struct {
 	// DigestOptional accepts a plugin that knows no digest of its own (""), as
 	// the contract allows for one whose manifest lies beside it.
 	DigestOptional bool
-	// Capabilities are the manifest's, for Plugin.Can.
-	Capabilities []string
 	// PassEnv are names, or patterns with * and ?, of host variables that are
 	// passed beside the baseline. A pattern of stars alone is refused.
 	PassEnv []string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,11 +39,6 @@ func (p *Plugin) Client() operatorv1.StepOperatorClient { return p.proc.operator
 
 // Metadata is the plugin's answer on first contact. Not to be modified.
 func (p *Plugin) Metadata() *operatorv1.GetMetadataResponse { return p.proc.metadata }
-
-// Can tells whether the manifest declares the capability.
-func (p *Plugin) Can(capability string) bool {
-	return slices.Contains(p.proc.spec.Capabilities, capability)
-}
 
 // PID is the process, for messages.
 func (p *Plugin) PID() int { return p.proc.st.child.pid }

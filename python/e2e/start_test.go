@@ -28,7 +28,7 @@ func register(t *testing.T, path string) (manager *process.Manager, spec process
 	manager = process.NewManager(process.Options{SocketDir: shortDir(t), Linger: -1})
 	t.Cleanup(func() { assert.NoError(t, manager.Close(context.Background())) })
 	return manager, process.Spec{
-		Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest, Capabilities: m.Capabilities,
+		Flavor: m.Name, Version: m.Version, ManifestDigest: m.Digest,
 		Executable: func(ctx context.Context) (*process.Executable, error) {
 			ex, err := reg.Executable(ctx, f)
 			if err != nil {

@@ -37,7 +37,7 @@ func main() {
 
 	switch *mode {
 	case "hang":
-		select {}
+		hang()
 	case "exit":
 		fmt.Fprintln(os.Stderr, "cannot find libfoo")
 		os.Exit(3)
@@ -56,10 +56,10 @@ func main() {
 		fmt.Println("Welcome to libbanner 7")
 	case "major":
 		fmt.Println("1|2|unix|/nowhere|grpc|")
-		select {}
+		hang()
 	case "elsewhere":
 		fmt.Println("1|1|tcp|192.0.2.1:80|grpc|")
-		select {}
+		hang()
 	case "holder":
 		// Somebody outside the group holds both pipes, and there is no handshake.
 		detached("3")
@@ -93,7 +93,7 @@ func main() {
 		},
 		Teardown: func() {
 			if *mode == "teardown" {
-				select {}
+				hang()
 			}
 		},
 	})
@@ -203,7 +203,7 @@ func (o *operator) Plan(ctx context.Context, r *operatorv1.PlanRequest) (*operat
 		_ = os.WriteFile(arg(1), []byte("cancelled"), 0o600)
 		return nil, ctx.Err()
 	case "deaf": // Never notices that it is cancelled.
-		select {}
+		hang()
 	case "chatter": // Logs and prints until it cannot, and says that it lives.
 		for i := range 100_000 {
 			fmt.Fprintln(os.Stderr, "chatter", i, strings.Repeat(".", 200))
@@ -265,4 +265,12 @@ func detached(seconds string) int {
 		panic(err)
 	}
 	return cmd.Process.Pid
+}
+
+// hang never returns. An empty select would, in a program without cgo: the runtime ends
+// it when every goroutine waits for nothing.
+func hang() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
