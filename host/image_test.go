@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,13 +30,13 @@ import (
 	flavors "github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/schema"
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // TestImages builds the flavor once for all that it tests.
 func TestImages(t *testing.T) {
 	plugin := filepath.Join(t.TempDir(), "stephost-flavor-shelf")
-	text, err := exec.CommandContext(t.Context(), "go", "build", "-o", plugin, "./testdata/imageflavor").CombinedOutput()
-	require.NoError(t, err, string(text))
+	require.NoError(t, gobuild.Build(t.Context(), gobuild.Program{Pkg: "./testdata/imageflavor", Out: plugin}))
 	manifest, err := os.ReadFile("testdata/imageflavor/flavor.hcl")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(plugin+".flavor.hcl", manifest, 0o600))

@@ -13,7 +13,9 @@ import (
 // The suite runs every check that the capabilities of this flavor call for.
 func TestConformance(t *testing.T) {
 	plugin := filepath.Join(t.TempDir(), "stephost-flavor-hello")
-	if out, err := exec.Command("go", "build", "-o", plugin, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", plugin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	plugintest.Run(t, plugintest.Config{Plugin: plugin, Kind: plugintest.Launch, Tier: plugintest.Full, Witness: t.TempDir()})

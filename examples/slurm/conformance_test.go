@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,9 @@ import (
 func TestConformance(t *testing.T) {
 	c := startCluster(t)
 	plugin := filepath.Join(t.TempDir(), "stephost-flavor-slurm")
-	if out, err := exec.Command("go", "build", "-o", plugin, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", plugin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	plugintest.Run(t, plugintest.Config{

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
 
@@ -38,17 +38,12 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "stephost-process-test")
 	if err == nil {
 		pluginFile = filepath.Join(dir, "testflavor")
-		args := []string{"build", "-o", pluginFile}
 		if raceEnabled {
-			args = append(args, "-race")
 			// The detector of the plugin sleeps a second before every exit.
 			os.Setenv("GORACE", "atexit_sleep_ms=0")
 		}
-		var out []byte
-		out, err = exec.Command("go", append(args, "github.com/stephost/stephost/pluginsdk/internal/serve/testflavor")...).CombinedOutput()
-		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
+		err = gobuild.Build(context.Background(), gobuild.Program{
+			Pkg: "github.com/stephost/stephost/pluginsdk/internal/serve/testflavor", Out: pluginFile, Race: raceEnabled})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "building the plugin under test:", err)

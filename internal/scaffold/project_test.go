@@ -25,6 +25,7 @@ import (
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/runs/spool"
 	"github.com/stephost/stephost/host/schema"
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/internal/scaffold"
 )
 
@@ -39,8 +40,7 @@ const hang = 15 * time.Minute
 // build, and a step launched through the host with the one file of it.
 func TestProject(t *testing.T) {
 	bin := t.TempDir()
-	out, err := exec.Command("go", "build", "-o", bin, "../../cmd/stephost").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	require.NoError(t, gobuild.Build(t.Context(), gobuild.Program{Pkg: "../../cmd/stephost", Out: bin}))
 	every(func(o scaffold.Options) {
 		t.Run(string(o.Language)+" "+string(o.Kind), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), hang)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/pluginsdk/plugintest"
 	"github.com/stephost/stephost/test/fault"
 	"github.com/stephost/stephost/test/fault/wire"
@@ -41,9 +41,8 @@ var built = sync.OnceValues(func() (map[string]string, error) {
 	out := map[string]string{}
 	for _, name := range []string{"fifteen", "wrong"} {
 		path := filepath.Join(dir, name, "stephost-flavor-"+name)
-		cmd := exec.Command("go", "build", "-trimpath", "-o", path, "./internal/"+name)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("go build: %w\n%s", err, text)
+		if err := gobuild.Build(context.Background(), gobuild.Program{Pkg: "./internal/" + name, Out: path}); err != nil {
+			return nil, err
 		}
 		manifest, err := os.ReadFile(filepath.Join("internal", name, "flavor.hcl"))
 		if err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 // Build builds a main package of the module in dir, and returns the program. The
 // go tool leaves a program alone that is up to date; processes that build at the
 // same time wait for each other.
-func Build(ctx context.Context, dir, pkg, name string, flags ...string) (string, error) {
+func Build(ctx context.Context, dir, pkg, name string) (string, error) {
 	cache := filepath.Join(os.TempDir(), "stephost-fakes-"+strconv.Itoa(os.Getuid()))
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", err
@@ -41,12 +43,7 @@ func Build(ctx context.Context, dir, pkg, name string, flags ...string) (string,
 	}
 	defer lock.Unlock() //nolint:errcheck // the end of the process unlocks as well
 	out := filepath.Join(cache, name)
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", out}, flags...), pkg)...)
-	cmd.Dir = dir
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
-	}
-	return out, nil
+	return out, gobuild.Build(ctx, gobuild.Program{Dir: dir, Pkg: pkg, Out: out})
 }
 
 // Fake is a running fake.

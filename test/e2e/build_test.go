@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"sync"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // buildBound ends a go tool that hangs.
@@ -48,19 +49,13 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	stephost := filepath.Join(buildDir, "stephost")
-	for _, b := range []struct {
-		dir, out, pkg string
-		flags         []string
-	}{
-		{root, stephost, "./cmd/stephost", append([]string{"-tags=grpcnotrace,front"}, raceFlags...)},
-		{root, stephost + "-host", "./cmd/stephost", raceFlags},
-		{filepath.Join(root, "plugins", "local"), filepath.Join(buildDir, "plugins", "stephost-flavor-local"), ".", nil},
+	for _, p := range []gobuild.Program{
+		{Dir: root, Pkg: "./cmd/stephost", Out: stephost, Tags: []string{"front"}, Race: raceEnabled},
+		{Dir: root, Pkg: "./cmd/stephost", Out: stephost + "-host", Race: raceEnabled},
+		{Dir: filepath.Join(root, "plugins", "local"), Out: filepath.Join(buildDir, "plugins", "stephost-flavor-local")},
 	} {
-		args := append([]string{"build", "-trimpath", "-o", b.out}, b.flags...)
-		cmd := exec.CommandContext(ctx, "go", append(args, b.pkg)...)
-		cmd.Dir = b.dir
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("go build %s: %w\n%s", b.pkg, err, text)
+		if err := gobuild.Build(ctx, p); err != nil {
+			return "", err
 		}
 	}
 	return stephost, nil

@@ -2,4 +2,4 @@
 
 package e2e
 
-var raceFlags []string
+const raceEnabled = false

@@ -2,5 +2,5 @@
 
 package e2e
 
-// raceFlags: under the race detector the command under test is built with it.
-var raceFlags = []string{"-race"}
+// raceEnabled: under the race detector the command under test is built with it.
+const raceEnabled = true

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 
 	"github.com/gofrs/flock"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/test/fault/manifests"
 )
 
@@ -101,12 +101,7 @@ func goBuild(ctx context.Context, out, pkg, flags string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "-ldflags=-s -w "+flags, pkg)
-	cmd.Dir = root
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
-	}
-	return nil
+	return gobuild.Build(ctx, gobuild.Program{Dir: root, Pkg: pkg, Out: out, LD: flags})
 }
 
 // moduleRoot is the directory of the root go.mod, as a test finds it from the

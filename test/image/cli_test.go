@@ -5,7 +5,6 @@ package image
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/test/internal/prebuilt"
 )
 
@@ -30,10 +30,8 @@ var cliOnce = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for to, pkg := range map[string]string{"stephost": "./cmd/stephost", "plugins/stephost-flavor-shelf": "./host/testdata/imageflavor"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, to), pkg)
-		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("go build %s: %w: %s", pkg, err, out)
+		if err := gobuild.Build(context.Background(), gobuild.Program{Dir: root, Pkg: pkg, Out: filepath.Join(dir, to)}); err != nil {
+			return "", err
 		}
 	}
 	manifest, err := os.ReadFile(filepath.Join(root, "host", "testdata", "imageflavor", "flavor.hcl"))

@@ -1,11 +1,14 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // Missing says what this machine lacks for the tests, nil when it lacks nothing.
@@ -35,11 +38,7 @@ func CacheDir() string {
 // BuildShim builds the shim into dir, where ShimDir finds it. It is called in the
 // directory of a package of this module.
 func BuildShim(dir string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=",
-		"-o", filepath.Join(dir, "stephost-init-linux-"+runtime.GOARCH), "github.com/stephost/stephost/cmd/stephost-init")
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+runtime.GOARCH, "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the shim: %w: %s", err, out)
-	}
-	return nil
+	return gobuild.Build(context.Background(), gobuild.Program{
+		Pkg: "github.com/stephost/stephost/cmd/stephost-init", Out: filepath.Join(dir, "stephost-init-linux-"+runtime.GOARCH),
+		LD: "-buildid=", Env: []string{"GOOS=linux"}, Flags: []string{"-buildvcs=false"}})
 }

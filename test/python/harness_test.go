@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/test/fault"
 	"github.com/stephost/stephost/test/python/venvs"
 )
@@ -55,18 +56,16 @@ var built = sync.OnceValues(func() ([]string, error) {
 		return nil, err
 	}
 	bin, dist := filepath.Join(programs, "bin"), filepath.Join(programs, "dist")
-	for _, b := range []struct{ dir, pkg, out, tags string }{
-		{".", "./cmd/stephost", "stephost", "grpcnotrace,front"},
-		{".", "./cmd/stephost", "stephost-host", "grpcnotrace"},
-		{"plugins/local", ".", "plugins/stephost-flavor-local", "grpcnotrace"},
-		{"examples/hello-flavor", ".", "plugins/stephost-flavor-hello", "grpcnotrace"},
-		{".", "./cmd/stephost-init", "shim/stephost-init-linux-" + runtime.GOARCH, "grpcnotrace"},
+	for _, p := range []gobuild.Program{
+		{Dir: ".", Pkg: "./cmd/stephost", Out: "stephost", Tags: []string{"front"}},
+		{Dir: ".", Pkg: "./cmd/stephost", Out: "stephost-host"},
+		{Dir: "plugins/local", Out: "plugins/stephost-flavor-local"},
+		{Dir: "examples/hello-flavor", Out: "plugins/stephost-flavor-hello"},
+		{Dir: ".", Pkg: "./cmd/stephost-init", Out: "shim/stephost-init-linux-" + runtime.GOARCH},
 	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", b.tags, "-o", filepath.Join(bin, b.out), b.pkg)
-		cmd.Dir = filepath.Join(root, b.dir)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %w\n%s", b.pkg, err, out)
+		p.Dir, p.Out = filepath.Join(root, p.Dir), filepath.Join(bin, p.Out)
+		if err := gobuild.Build(context.Background(), p); err != nil {
+			return nil, err
 		}
 	}
 	if err := makeWheels(context.Background(), root, bin, dist); err != nil {

@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // wheelLimit is what a wheel may weigh: package indexes take 100 MB of a project
@@ -28,23 +29,17 @@ const wheelLimit = 100 << 20
 func TestForeignWheels(t *testing.T) {
 	t.Parallel()
 	bin, dist := filepath.Join(place(t), "bin"), t.TempDir()
-	for _, b := range []struct{ goos, goarch, dir, pkg, out, tags string }{
-		{"darwin", "arm64", ".", "./cmd/stephost", "stephost", "grpcnotrace,front"},
-		{"darwin", "arm64", ".", "./cmd/stephost", "stephost-host", "grpcnotrace"},
-		{"darwin", "arm64", "plugins/local", ".", "plugins/stephost-flavor-local", "grpcnotrace"},
-		{"darwin", "arm64", "examples/hello-flavor", ".", "plugins/stephost-flavor-hello", "grpcnotrace"},
-		{"linux", "amd64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-amd64", "grpcnotrace"},
-		{"linux", "arm64", ".", "./cmd/stephost-init", "shim/stephost-init-linux-arm64", "grpcnotrace"},
+	mac, quick := []string{"GOOS=darwin", "GOARCH=arm64"}, []string{"-gcflags=all=-N -l"}
+	for _, p := range []gobuild.Program{
+		{Dir: ".", Pkg: "./cmd/stephost", Out: "stephost", Tags: []string{"front"}, Env: mac, Flags: quick},
+		{Dir: ".", Pkg: "./cmd/stephost", Out: "stephost-host", Env: mac, Flags: quick},
+		{Dir: "plugins/local", Out: "plugins/stephost-flavor-local", Env: mac, Flags: quick},
+		{Dir: "examples/hello-flavor", Out: "plugins/stephost-flavor-hello", Env: mac, Flags: quick},
+		{Dir: ".", Pkg: "./cmd/stephost-init", Out: "shim/stephost-init-linux-amd64", Env: []string{"GOOS=linux", "GOARCH=amd64"}},
+		{Dir: ".", Pkg: "./cmd/stephost-init", Out: "shim/stephost-init-linux-arm64", Env: []string{"GOOS=linux", "GOARCH=arm64"}},
 	} {
-		args := []string{"build", "-tags", b.tags, "-o", filepath.Join(bin, b.out)}
-		if b.goos == "darwin" {
-			args = append(args, "-gcflags=all=-N -l")
-		}
-		cmd := exec.CommandContext(testContext(t), "go", append(args, b.pkg)...)
-		cmd.Dir = absolute(t, filepath.Join("../..", b.dir))
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+b.goos, "GOARCH="+b.goarch)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
+		p.Dir, p.Out = absolute(t, filepath.Join("../..", p.Dir)), filepath.Join(bin, p.Out)
+		require.NoError(t, gobuild.Build(testContext(t), p))
 	}
 	output(t, os.Environ(), t.TempDir(), newest(t).Path, absolute(t, "../../python/wheel/build.py"),
 		"--bin", bin, "--dist", dist, "--platform", "darwin/arm64", "--flavor", "hello")

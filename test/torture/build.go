@@ -1,11 +1,13 @@
 package torture
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // built are the programs, made once for a test binary. Main fills it before any
@@ -41,10 +43,8 @@ func build(dir string, packages []string) error {
 		programs[filepath.Join(dir, "bin", "plugins", "stephost-flavor-"+filepath.Base(p))] = p
 	}
 	for out, pkg := range programs {
-		cmd := exec.Command("go", "build", "-tags", "failpoint", "-o", out, ".")
-		cmd.Dir = filepath.Join(root, pkg)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", pkg, err, text)
+		if err := gobuild.Build(context.Background(), gobuild.Program{Dir: filepath.Join(root, pkg), Out: out, Tags: []string{"failpoint"}}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,12 +1,12 @@
 package job
 
 import (
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/pluginsdk/plugintest"
 	"github.com/stephost/stephost/test/kube/conform"
 )
@@ -15,8 +15,7 @@ import (
 func TestConformance(t *testing.T) {
 	h := newHarness(t)
 	plugin := filepath.Join(t.TempDir(), "stephost-flavor-kubernetes")
-	out, err := exec.Command("go", "build", "-o", plugin, "..").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	require.NoError(t, gobuild.Build(t.Context(), gobuild.Program{Pkg: "..", Out: plugin}))
 	config := conform.Config(plugin, h.up, h.namespace)
 	config.Operator["request_timeout"] = hang.String()
 	config.Tier = plugintest.Quick
