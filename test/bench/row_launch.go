@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/runs"
@@ -20,6 +22,9 @@ const (
 	launchGoal = 12
 	// launchRounds are the launches whose commits and CPU time are counted.
 	launchRounds = 10
+	// launchSyncs are the synced writes of a launch that follow each other, counted
+	// with strace: the store's commits that must be durable, the records of the job.
+	launchSyncs = 10
 	// localOperator is the operator of a place for local launches.
 	localOperator = "here"
 )
@@ -55,7 +60,7 @@ func benchLaunch(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	var bare, cli, start, runner, whole stats.Sample
+	var bare, cli, start, runner, whole, nothing, step, syncs stats.Sample
 	timed := func(to *stats.Sample, c lab.Command) error {
 		ran, err := b.Run(ctx, c)
 		*to = append(*to, lab.Milliseconds(ran.Wall))
@@ -78,9 +83,16 @@ func benchLaunch(ctx context.Context, b *bench) error {
 			timed(&cli, plain(b.Stephost, "version")),
 			timed(&runner, plain(b.Local, "manifest")),
 			timed(&whole, b.launchOf(place, "true")),
+			timed(&nothing, plain(b.Stephost, "run", "--help")),
+			timed(&step, plain("true")),
 		); err != nil {
 			return err
 		}
+		took, err = synced(filepath.Join(place.Dir, "synced"), launchSyncs)
+		if err != nil {
+			return err
+		}
+		syncs = append(syncs, took)
 	}
 	floor := stats.Pairs(start, runner, func(a, b float64) float64 { return a + b })
 	more := stats.Differences(whole, floor)
@@ -90,7 +102,31 @@ func benchLaunch(ctx context.Context, b *bench) error {
 	b.addMS("exec of the runner's file: `manifest`", runner)
 	b.addMS("launch -- true, whole", whole)
 	b.addGoal("launch beyond plugin start and runner", more, "ms", fmt.Sprintf("<= %d ms", launchGoal), more.Median() <= launchGoal)
+	// What the goal has to hold, however little stephost does.
+	b.addMS("of it stephost's programs doing nothing: `run --help`", nothing)
+	b.addMS("of it the step's own process: true", step)
+	b.addMS(fmt.Sprintf("of it %d synced writes, by themselves", launchSyncs), syncs)
 	return errors.Join(b.launchCommits(ctx, place), b.launchCPU(ctx, place))
+}
+
+// synced is how long n synced writes of a page to a file take, in ms.
+func synced(path string, n int) (ms float64, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	page := make([]byte, os.Getpagesize())
+	began := time.Now()
+	for range n {
+		if _, err := f.Write(page); err != nil {
+			return 0, err
+		}
+		if err := f.Sync(); err != nil {
+			return 0, err
+		}
+	}
+	return lab.Milliseconds(time.Since(began)), nil
 }
 
 // launchCommits counts what one launch writes. The store is held open, or the
