@@ -17,6 +17,7 @@ import (
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/registry"
+	"github.com/stephost/stephost/internal/gobuild"
 )
 
 // childEnv makes this binary register a path and print the result: the
@@ -69,11 +70,8 @@ func main() { os.WriteFile("ran", nil, 0o600); println("tool") }
 		return "", err
 	}
 	out := filepath.Join(dir, "tool")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, src)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Dir = dir
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, text)
+	if err := gobuild.Build(context.Background(), gobuild.Program{Dir: dir, Pkg: src, Out: out}); err != nil {
+		return "", err
 	}
 	data, err := os.ReadFile(out)
 	return string(data), err

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
 
 	"github.com/stephost/stephost/host/home"
+	"github.com/stephost/stephost/internal/gobuild"
 	"github.com/stephost/stephost/test/fault"
 )
-
-// The flags with which the Makefile builds stephost, without cgo; the programs
-// that it is compared with get the same.
-const ldflags = "-s -w"
 
 // Lab is where the benchmarks work. Safe for concurrent use.
 type Lab struct {
@@ -110,7 +106,7 @@ func (l *Lab) Close() error { return os.RemoveAll(l.Dir) }
 // TempDir is a new directory.
 func (l *Lab) TempDir(name string) (string, error) { return os.MkdirTemp(l.Dir, name) }
 
-// Build builds a program of test/bench/cmd and returns its path.
+// Build builds a program of test/bench/cmd, as stephost is built, and returns its path.
 func (l *Lab) Build(ctx context.Context, name string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,10 +114,8 @@ func (l *Lab) Build(ctx context.Context, name string) (string, error) {
 		return path, nil
 	}
 	path, linked := filepath.Join(l.Dir, "bin", exe(name)), filepath.Join(l.Dir, "linked", exe(name))
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", linked, "./test/bench/cmd/"+name)
-	cmd.Dir, cmd.Env = l.Root, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", name, err, out)
+	if err := gobuild.Build(ctx, gobuild.Program{Dir: l.Root, Pkg: "./test/bench/cmd/" + name, Out: linked}); err != nil {
+		return "", err
 	}
 	if err := install(linked, path); err != nil {
 		return "", err
