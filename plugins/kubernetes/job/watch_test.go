@@ -75,9 +75,12 @@ func TestABadImageEndsTheJob(t *testing.T) {
 func TestPodStartupTimeout(t *testing.T) {
 	h := newHarness(t)
 	s := h.step("startup")
-	s.Settings = settingsOf(map[string]any{"pod_startup_timeout": "1s"})
+	// Longer than a scheduler on a busy machine needs to say that there is no node.
+	s.Settings = settingsOf(map[string]any{"pod_startup_timeout": "10s"})
 	handle := h.accepted(s)
-	end := h.watch(s.Key, handle).end()
+	w := h.watch(s.Key, handle)
+	w.phase(operatorv1.Phase_PHASE_QUEUED, "Unschedulable")
+	end := w.end()
 	assert.Equal(t, operatorv1.Phase_PHASE_FAILED, end.Phase)
 	assert.Equal(t, operatorv1.Class_CLASS_CAPACITY, end.Class)
 	assert.Equal(t, "Unschedulable", end.Reason)
