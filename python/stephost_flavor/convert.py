@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +14,8 @@ from ._proto import operator_pb2 as pb
 from .limits import MAX_DETAIL, MAX_SUMMARY, MAX_TEXT
 from .status import Class, Handle, Phase, Scope, Status
 from .step import Deadlines, Directory, Environment, Image, Raw, Resources, Secret, SourceRoot, Step
+
+V = TypeVar("V")
 
 
 def bound(text: str, limit: int) -> str:
@@ -59,6 +62,13 @@ def handle_proto(h: Handle) -> pb.Handle:
     return pb.Handle(version=max(h.version, 1), data=h.data)
 
 
+def ordered(m: Mapping[str, V]) -> dict[str, V]:
+    """A map of a message in the order of its names. The order of its own is undefined
+    (protobuf's documentation, "Maps"), and a flavor that makes a request of it would
+    show another one each time."""
+    return {name: m[name] for name in sorted(m)}
+
+
 def step_of(s: pb.Step, target: pb.Target) -> Step:
     env = Environment()
     kind = s.environment.WhichOneof("kind")
@@ -77,12 +87,12 @@ def step_of(s: pb.Step, target: pb.Target) -> Step:
         key=s.key,
         attempt=s.attempt,
         argv=list(s.argv),
-        env=dict(s.env),
-        secrets={name: Secret(v.value) for name, v in s.secrets.items()},
+        env=ordered(s.env),
+        secrets={name: Secret(v.value) for name, v in ordered(s.secrets).items()},
         pipeline=s.pipeline,
         pipeline_run=s.pipeline_run,
         name=s.name,
-        labels=dict(s.labels),
+        labels=ordered(s.labels),
         environment=env,
         resources=Resources(r.cpu_millis, r.memory_bytes, r.gpu, r.gpu_type, r.nodes, r.disk_bytes, r.shared_memory_bytes),
         deadlines=Deadlines(seconds(s.deadlines.provisioning), seconds(s.deadlines.run)),

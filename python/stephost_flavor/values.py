@@ -18,6 +18,7 @@ from typing import Any, Union
 
 from . import errors
 from ._proto import operator_pb2 as pb
+from .convert import ordered
 from .step import Secret
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|ms|us|µs|ns|m|s)")
@@ -65,7 +66,7 @@ def decode(v: pb.Values, part: str, into: type | None) -> Any:
     except (ValueError, RecursionError):
         # The decoder's message may quote what it read.
         raise errors.System(f"{part} is not a JSON object") from None
-    secrets = {name: Secret(s.value) for name, s in v.secrets.items()}
+    secrets = {name: Secret(s.value) for name, s in ordered(v.secrets).items()}
     if into is None:
         return Values({**{k: _plain(x) for k, x in raw.items()}, **secrets})
     hints, fields = _fields(into)
