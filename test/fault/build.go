@@ -33,14 +33,19 @@ type Programs struct {
 // Build builds the backend and the three plugins. The go tool leaves a program
 // alone that is up to date, so a second call costs about a second; processes
 // that build at the same time wait for each other. The files must not be
-// changed: copy them with Install.
-func Build(ctx context.Context) (*Programs, error) {
-	return BuildVersion(ctx, manifests.Version, manifests.Variants()...)
+// changed: copy them with Install. Who needs build tags needs a cache of its own, too
+// (EnvCache).
+func Build(ctx context.Context, tags ...string) (*Programs, error) {
+	return build(ctx, manifests.Version, manifests.Variants(), tags)
 }
 
 // BuildVersion builds plugins of another version, which differ in nothing but
 // that.
 func BuildVersion(ctx context.Context, version string, variants ...string) (*Programs, error) {
+	return build(ctx, version, variants, nil)
+}
+
+func build(ctx context.Context, version string, variants, tags []string) (*Programs, error) {
 	dir, err := cacheDir(version)
 	if err != nil {
 		return nil, err
@@ -51,11 +56,11 @@ func BuildVersion(ctx context.Context, version string, variants ...string) (*Pro
 	}
 	defer lock.Unlock() //nolint:errcheck // the end of the process unlocks as well
 	p := &Programs{Backend: filepath.Join(dir, exe("fault-backend")), Plugins: map[string]string{}}
-	if err := goBuild(ctx, p.Backend, module+"/cmd/fault-backend", ""); err != nil {
+	if err := goBuild(ctx, gobuild.Program{Pkg: module + "/cmd/fault-backend", Out: p.Backend, Tags: tags}); err != nil {
 		return nil, err
 	}
 	for _, v := range variants {
-		if p.Plugins[v], err = buildPlugin(ctx, dir, v, version); err != nil {
+		if p.Plugins[v], err = buildPlugin(ctx, dir, v, version, tags); err != nil {
 			return nil, err
 		}
 	}
@@ -64,9 +69,9 @@ func BuildVersion(ctx context.Context, version string, variants ...string) (*Pro
 
 // buildPlugin builds the plugin of a variant into dir, with its manifest beside
 // it.
-func buildPlugin(ctx context.Context, dir, variant, version string) (string, error) {
+func buildPlugin(ctx context.Context, dir, variant, version string, tags []string) (string, error) {
 	path := filepath.Join(dir, exe("stephost-flavor-"+manifests.Flavor(variant)))
-	if err := goBuild(ctx, path, module+"/flavor", "-X main.variant="+variant+" -X main.version="+version); err != nil {
+	if err := goBuild(ctx, gobuild.Program{Pkg: module + "/flavor", Out: path, Tags: tags, LD: "-X main.variant=" + variant + " -X main.version=" + version}); err != nil {
 		return "", err
 	}
 	manifest, err := manifests.ForVersion(variant, version)
@@ -96,12 +101,11 @@ func (p *Programs) Install(dir, variant string) (string, error) {
 	return to, nil
 }
 
-func goBuild(ctx context.Context, out, pkg, flags string) error {
-	root, err := moduleRoot()
-	if err != nil {
+func goBuild(ctx context.Context, p gobuild.Program) (err error) {
+	if p.Dir, err = moduleRoot(); err != nil {
 		return err
 	}
-	return gobuild.Build(ctx, gobuild.Program{Dir: root, Pkg: pkg, Out: out, LD: flags})
+	return gobuild.Build(ctx, p)
 }
 
 // moduleRoot is the directory of the root go.mod, as a test finds it from the

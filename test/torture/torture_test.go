@@ -19,9 +19,8 @@ var programs *fault.Programs
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "tortured")
 	if err == nil {
-		os.Setenv("GOFLAGS", "-tags=failpoint")
 		os.Setenv(fault.EnvCache, filepath.Join(dir, "fault"))
-		programs, err = fault.Build(context.Background())
+		programs, err = fault.Build(context.Background(), "failpoint")
 	}
 	code := 1
 	if err == nil {
