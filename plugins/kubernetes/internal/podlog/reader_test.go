@@ -242,7 +242,9 @@ func TestSeamOfAQuietLog(t *testing.T) {
 	assert.Len(t, o.gaps, 1)
 }
 
-func TestRotatedUnderAFollower(t *testing.T) {
+// following is a follower that has read the line "one".
+func following(t *testing.T) (*kubelet, *took, <-chan error) {
+	t.Helper()
 	k, o := newKubelet(), newTook()
 	ctx := contextOf(t)
 	k.write(begin, []byte("one\n"))
@@ -250,6 +252,11 @@ func TestRotatedUnderAFollower(t *testing.T) {
 	r := o.again(t, k)
 	go func() { _, err := r.Read(ctx, true); done <- err }()
 	<-o.got
+	return k, o, done
+}
+
+func TestRotatedUnderAFollower(t *testing.T) {
+	k, o, done := following(t)
 	k.rotate()
 	k.write(begin.Add(time.Second), []byte("two\n"))
 	<-o.got
@@ -262,13 +269,7 @@ func TestRotatedUnderAFollower(t *testing.T) {
 // served the newest file, and nobody says so. The hole is marked, with the last look
 // at the latest.
 func TestAFileUnderAFollowerSkipped(t *testing.T) {
-	k, o := newKubelet(), newTook()
-	ctx := contextOf(t)
-	k.write(begin, []byte("one\n"))
-	done := make(chan error, 1)
-	r := o.again(t, k)
-	go func() { _, err := r.Read(ctx, true); done <- err }()
-	<-o.got
+	k, o, done := following(t)
 	line := func(after time.Duration, text string) []record {
 		return []record{{time: begin.Add(after), data: []byte(text)}}
 	}
