@@ -85,9 +85,9 @@ demo: build
 DRIVERS := /(internal/scaffold|python/e2e|test/image|test/kube|test/kube/(e2e|spark)|test/python|test/torture|plugins/[a-z]+/(e2e|internal/torture))$$
 
 # SLOW take minutes each and begin first, so that none is left alone at the end.
-# `make lint` vets everything, so the tests do not.
 SLOW := /(pluginsdk/plugintest|plugins/(kubernetes/job|sagemaker|vertex)|test/e2e|test/python|test/kube/(e2e|spark)|internal/scaffold|test/image|plugins/(azureml|spark|vertex)/(e2e|internal/torture))$$
 
+# `make lint` vets everything, so the tests do not.
 test: build
 	@set -e; all=$$($(GO) list $(addsuffix /...,$(MODULES))); \
 	  all=$$(echo "$$all" | grep -E '$(SLOW)'; echo "$$all" | grep -vE '$(SLOW)'); \

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -33,8 +34,7 @@ type Programs struct {
 // Build builds the backend and the three plugins. The go tool leaves a program
 // alone that is up to date, so a second call costs about a second; processes
 // that build at the same time wait for each other. The files must not be
-// changed: copy them with Install. Who needs build tags needs a cache of its own, too
-// (EnvCache).
+// changed: copy them with Install. tags are build tags.
 func Build(ctx context.Context, tags ...string) (*Programs, error) {
 	return build(ctx, manifests.Version, manifests.Variants(), tags)
 }
@@ -46,7 +46,7 @@ func BuildVersion(ctx context.Context, version string, variants ...string) (*Pro
 }
 
 func build(ctx context.Context, version string, variants, tags []string) (*Programs, error) {
-	dir, err := cacheDir(version)
+	dir, err := cacheDir(version, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func moduleRoot() (string, error) {
 }
 
 // cacheDir is the directory of a version's programs.
-func cacheDir(version string) (string, error) {
+func cacheDir(version string, tags []string) (string, error) {
 	dir := os.Getenv(EnvCache)
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), "stephost-fault-"+strconv.Itoa(os.Getuid()))
@@ -141,7 +141,7 @@ func cacheDir(version string) (string, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return "", fmt.Errorf("%s can be written by others: programs from it are not run", dir)
 	}
-	dir = filepath.Join(dir, version)
+	dir = filepath.Join(dir, strings.Join(append([]string{version}, tags...), "-"))
 	return dir, os.MkdirAll(dir, 0o700)
 }
 

@@ -17,19 +17,12 @@ import (
 var programs *fault.Programs
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "tortured")
-	if err == nil {
-		os.Setenv(fault.EnvCache, filepath.Join(dir, "fault"))
-		programs, err = fault.Build(context.Background(), "failpoint")
-	}
-	code := 1
-	if err == nil {
-		code = Main(m)
-	} else {
+	var err error
+	if programs, err = fault.Build(context.Background(), "failpoint"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(Main(m))
 }
 
 func local() Flavor {

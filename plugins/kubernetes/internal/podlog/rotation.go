@@ -81,9 +81,6 @@ func (r *rotation) passed(p piece, gap func(Gap) error) error {
 	} else {
 		r.full = true
 	}
-	if len(r.pending) == 0 {
-		return nil
-	}
 	for i, f := range r.pending {
 		switch {
 		case t == f.start:
