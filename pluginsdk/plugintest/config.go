@@ -93,7 +93,7 @@ type Config struct {
 	// are strings here and travel as secrets.
 	Operator, Settings map[string]any
 	// Image is the reference of an image with a shell, head, od, seq and tr; for
-	// flavors whose environment is an image.
+	// flavors whose environment is an image. The quick tier runs none and makes one up.
 	Image string
 	// Shim: that image carries stephost's init process, as built images do.
 	Shim bool

@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,11 @@ type job struct {
 // bound is how long one stream of the job is read.
 func (j *job) bound() time.Duration { return time.Duration(max(j.times, 1)) * j.s.c.JobTimeout }
 
+// noImage stands for an image where none is given: the quick tier asks whether a step is
+// right and how it would be sent, and runs nothing. RFC 6761 keeps its registry from
+// existing.
+const noImage = "registry.invalid/plugintest@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 // newJob makes a step of its own key that runs script with args.
 func (s *suite) newJob(script string, args ...string) (*job, error) {
 	j := &job{s: s, digest: strings.Repeat("0123456789abcdef", 4)}
@@ -62,7 +68,7 @@ func (s *suite) newJob(script string, args ...string) (*job, error) {
 	case slices.Contains(s.m.environments, "directory"):
 		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Directory_{Directory: &operatorv1.Environment_Directory{Path: work}}}
 	case slices.Contains(s.m.environments, "image"):
-		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: s.c.Image, Shim: s.c.Shim}}}
+		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Image_{Image: &operatorv1.Environment_Image{Reference: cmp.Or(s.c.Image, noImage), Shim: s.c.Shim}}}
 	default:
 		j.step.Environment = &operatorv1.Environment{Kind: &operatorv1.Environment_Raw_{Raw: &operatorv1.Environment_Raw{}}}
 	}

@@ -32,6 +32,7 @@ func wrongs() map[string]string {
 		"picky":       "values.accepted",
 		"untyped":     "values.typed",
 		"plan-moves":  "plan.repeat",
+		"plan-order":  "plan.repeat",
 		"env":         "run.env",
 		"argv":        "run.argv",
 		"race":        "submit.race",

@@ -158,7 +158,7 @@ func (w *wrong) Validate(ctx context.Context, q *operatorv1.ValidateRequest) (*o
 	return r, err
 }
 
-// Plan is wrong in "no-plan" and "plan-moves".
+// Plan is wrong in "no-plan", "plan-moves" and "plan-order".
 func (w *wrong) Plan(ctx context.Context, q *operatorv1.PlanRequest) (*operatorv1.PlanResponse, error) {
 	if w.is("no-plan") {
 		return nil, status.Error(codes.Unimplemented, "not yet")
@@ -166,6 +166,11 @@ func (w *wrong) Plan(ctx context.Context, q *operatorv1.PlanRequest) (*operatorv
 	r, err := w.Server.Plan(ctx, &operatorv1.PlanRequest{Target: w.target(q.GetTarget()), Step: w.step(q.GetStep()), Online: q.GetOnline()})
 	if w.is("plan-moves") && r != nil {
 		r.Request += fmt.Sprintf("\n# %d", rand.Int64())
+	}
+	if w.is("plan-order") && r != nil {
+		for name := range q.GetStep().GetEnv() {
+			r.Request += "\n# " + name
+		}
 	}
 	return r, err
 }
