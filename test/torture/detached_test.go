@@ -2,6 +2,7 @@ package torture
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +118,12 @@ func TestTortureAnotherMachine(t *testing.T) {
 	o := w.run([]string{other}, "run", "show", "--operator", "op", "--token", "nobody's")
 	assert.Equal(t, 125, o.code, o.stdout)
 	o = w.run([]string{other}, "run", "show", "--operator", "op", "--token", w.token)
+	require.Equal(t, 0, o.code, o.stderr)
+	// Nor does the operator have to be registered where the project has it.
+	project := filepath.Join(w.Dir, "project")
+	require.NoError(t, os.Mkdir(project, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(project, "stephost.hcl"), []byte("operator \"mine\" {\n  flavor = \"local\"\n}\n"), 0o600))
+	o = w.run([]string{home.EnvVar + "=" + w.Dir + "/third"}, "-C", project, "run", "show", "--operator", "mine", "--token", w.token)
 	require.Equal(t, 0, o.code, o.stderr)
 	o = w.run([]string{other}, "run", "cancel", "--operator", "op", "--token", w.token)
 	assert.Equal(t, 0, o.code, o.stderr)

@@ -68,7 +68,7 @@ func (a *app) findRun(ctx context.Context, n *runName, args []string) (*runs.Run
 		r, err = store.ByToken(ctx, n.token)
 		var missing *runs.NotFoundError
 		if errors.As(err, &missing) && n.operator != "" {
-			return a.h.Join(ctx, nil, n.operator, n.token)
+			return a.joinRun(ctx, n)
 		}
 	} else {
 		r, err = store.Run(ctx, args[0])
@@ -81,6 +81,17 @@ func (a *app) findRun(ctx context.Context, n *runName, args []string) (*runs.Run
 			Next: "its operator is " + r.Operator}
 	}
 	return r, nil
+}
+
+// joinRun finds a run that is not in the store. Its operator may be the project's,
+// and where its flavor keeps projects apart, that names the place to look first.
+func (a *app) joinRun(ctx context.Context, n *runName) (*runs.Run, error) {
+	p, diags, err := a.h.Project(ctx, a.project())
+	if err != nil {
+		return nil, err
+	}
+	a.streamWarnings(diags)
+	return a.h.Join(ctx, p, n.operator, n.token)
 }
 
 // store opens the store of runs.
