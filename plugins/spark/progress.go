@@ -50,6 +50,12 @@ type appSeen struct {
 	// pause grows while the UI does not answer (Kubernetes).
 	pause time.Duration
 	told  string
+
+	// looked is when its executors were looked at (Kubernetes), rest how long not again,
+	// and waits what they wait for.
+	looked time.Time
+	rest   time.Duration
+	waits  string
 }
 
 func newSeen() *seen {

@@ -74,6 +74,10 @@ func podless(st pluginsdk.Status, job *batchv1.Job) pluginsdk.Status {
 	return st
 }
 
+// Waiting tells what a pod that has not begun waits for, with the phase that its Job
+// would have (Queued, Provisioning); Phase 0 = it does not wait.
+func Waiting(pod *corev1.Pod) pluginsdk.Status { return waiting(pod) }
+
 // waiting tells what a pod waits for; Phase 0 = it does not.
 func waiting(pod *corev1.Pod) pluginsdk.Status {
 	st := pluginsdk.Status{Phase: pluginsdk.Queued, PhaseSince: pod.CreationTimestamp.Time}

@@ -34,7 +34,7 @@ func TestSpark(t *testing.T) {
 		name string
 		run  func(*world, string)
 	}{
-		{"doctor", doctor}, {"forbidden", forbidden}, {"words", words}, {"recovered", recovered}, {"cancelled", cancelled}, {"digits", digits},
+		{"doctor", doctor}, {"forbidden", forbidden}, {"words", words}, {"recovered", recovered}, {"cancelled", cancelled}, {"starved", starved}, {"digits", digits},
 		{"gpus", gpusOfPods}, {"packages", packagesOfMaven}, {"pull secrets", pullSecrets}, {"another cluster", elsewhere},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -213,6 +213,19 @@ func cancelled(w *world, source string) {
 	assert.Eventually(w.t, func() bool {
 		return len(w.names("pods", "-l", "stephost.dev/executor-of"))+len(w.names("pods", "-l", "stephost.dev/step=held")) == 0
 	}, hang, look, "the API server removes those that have ended")
+}
+
+// starved: no node has room for the executors, which Spark waits for without an end. The
+// status says so.
+func starved(w *world, source string) {
+	p := w.start(source, "--run-token", "starved", "--nodes", "1", "--cpu", "500", "--set", "driver_cores=1", "--", "python", "job.py", "hold")
+	require.Eventually(w.t, func() bool {
+		shown, _ := w.command("run", "show", "--token", "starved").CombinedOutput() // fails until there is a record
+		return strings.Contains(string(shown), "1 of 1 executors wait: Unschedulable: ") && strings.Contains(string(shown), "Insufficient cpu")
+	}, hang, look)
+	require.NoError(w.t, p.cmd.Process.Signal(os.Interrupt))
+	e := p.wait()
+	assert.Equal(w.t, 130, e.code, "%s\n%s", e.stdout, e.stderr)
 }
 
 // digits is the scikit-learn example, unchanged, as the driver of an application.
