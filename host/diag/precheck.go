@@ -37,16 +37,21 @@ func precheck(name string, src []byte, asJSON bool) *hcl.Diagnostic {
 // suspicious is a cheap test that is true for every text that precheckTokens
 // could refuse (and for some others: it does not know strings and comments).
 func suspicious(src []byte) bool {
-	var open, operators int
+	var open, operators, texts int
 	digits := 0
 	for i, c := range src {
 		switch c {
+		case '\n', '$':
+			texts++
 		case '{', '[', '(':
 			// A closing bracket takes nothing off: in a string it would hide
 			// an opening one outside.
 			open++
 		case '!', '?', '+', '-', '*', '/', '%', '&', '|', '<', '>':
 			operators++
+			if c == '%' {
+				texts++
+			}
 		}
 		if c == '=' && i > 0 && (src[i-1] == '=' || src[i-1] == '!') {
 			operators++
@@ -63,7 +68,7 @@ func suspicious(src []byte) bool {
 			return true
 		}
 	}
-	return open > MaxNesting || operators > MaxOperators
+	return open > MaxNesting || operators > MaxOperators || texts > MaxTexts
 }
 
 // longExponent tells whether rest starts with an exponent above MaxExponent.
@@ -90,8 +95,19 @@ func precheckTokens(tokens hclsyntax.Tokens) *hcl.Diagnostic {
 	}
 	stack := make([]level, 1, 16)
 	stack[0].lines = true
+	texts := 0 // that follow each other
 	for _, t := range tokens {
 		top := &stack[len(stack)-1]
+		switch t.Type {
+		case hclsyntax.TokenStringLit, hclsyntax.TokenQuotedLit:
+			if texts++; texts > MaxTexts {
+				r := t.Range
+				return &hcl.Diagnostic{Severity: hcl.DiagError, Subject: &r, Summary: "Text too long",
+					Detail: fmt.Sprintf("A text may have %d lines, and so many $ and %% in a line. Write it into a file and use file(), where that is possible.", MaxTexts)}
+			}
+		default:
+			texts = 0
+		}
 		switch t.Type {
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOQuote:

@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/stephost/stephost/host/diag"
 )
 
 // literal is the value of an expression that depends on nothing. A template is
@@ -19,7 +21,7 @@ func (p *parser) literal(a *hcl.Attribute) (cty.Value, bool) {
 		p.fail(r, "A manifest's texts are literal", "%q must not depend on anything, so ${ ... } is not filled in here. To write the characters as they are, double the sign: $${ (and %%%%{ for %%{).", a.Name)
 		return cty.NilVal, false
 	}
-	v, diags := a.Expr.Value(nil)
+	v, diags := diag.Evaluate(a.Expr, nil)
 	if diags.HasErrors() {
 		for _, d := range diags {
 			d.Expression, d.EvalContext = nil, nil

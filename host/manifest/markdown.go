@@ -9,6 +9,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -27,7 +28,7 @@ func Markdown(m *Manifest) []byte {
 				word = " (a warning)"
 			}
 			text := "A condition over several values."
-			if v, diags := r.ErrorMessage.Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() {
+			if v, diags := diag.Evaluate(r.ErrorMessage, nil); !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() {
 				text = v.AsString()
 			}
 			about := ""

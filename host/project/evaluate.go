@@ -85,7 +85,7 @@ func (e *evaluator) expressionWith(expr hcl.Expression, in unit, more map[string
 	if mayCall(expr) {
 		ctx.Functions = e.functionsIn(in.dir)
 	}
-	val, d := expr.Value(ctx)
+	val, d := diag.Evaluate(expr, ctx)
 	diags = append(diags, e.explain(d)...)
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
@@ -274,9 +274,9 @@ func (e *evaluator) named(n *names, root, name string) (cty.Value, hcl.Diagnosti
 		val, diags = e.variable(n.variables[name])
 	} else {
 		val, diags = e.value(n.locals[name])
-		if !diags.HasErrors() && tooLarge(val, maxLocal) {
+		if !diags.HasErrors() && diag.Weight(val, maxLocal) > maxLocal {
 			diags = append(diags, errorAt(n.locals[name].NameRange, "Value too large",
-				fmt.Sprintf("local.%s has more than %d bytes and elements.", name, maxLocal)))
+				fmt.Sprintf("local.%s is larger than %d MiB.", name, maxLocal>>20)))
 		}
 	}
 	if diags.HasErrors() {

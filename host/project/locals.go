@@ -8,9 +8,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// maxLocal bounds a local's value, in bytes of text plus elements. A local may
-// use another one twice, so a dozen lines could otherwise make a value larger
-// than the memory.
+// maxLocal bounds a local's value (diag.Weight). A local may use another one
+// twice, so a dozen lines could otherwise make a value larger than the memory.
 const maxLocal = 8 << 20
 
 // decodeLocals reads a locals block.
@@ -92,35 +91,4 @@ func (l *loader) cycle(chain []string, again string, r hcl.Range) {
 	}
 	words = append(words, "local."+again)
 	l.fail(r, "Locals in a circle", "A local cannot depend on itself: "+strings.Join(words, " -> ")+".")
-}
-
-// tooLarge tells whether a value has more than limit bytes and elements. It
-// stops counting there.
-func tooLarge(val cty.Value, limit int) bool {
-	n := 0
-	var walk func(v cty.Value) bool
-	walk = func(v cty.Value) bool {
-		v, _ = v.Unmark()
-		if n++; n > limit {
-			return false
-		}
-		if v.IsNull() || !v.IsKnown() {
-			return true
-		}
-		if v.Type() == cty.String {
-			n += len(v.AsString())
-			return n <= limit
-		}
-		if !v.CanIterateElements() {
-			return true
-		}
-		for it := v.ElementIterator(); it.Next(); {
-			_, el := it.Element()
-			if !walk(el) {
-				return false
-			}
-		}
-		return true
-	}
-	return !walk(val)
 }

@@ -88,7 +88,7 @@ func template(val cty.Value) (string, error) {
 // references to locals and variables, and the calls themselves leave a
 // placeholder whole.
 func (d *decoder) computed(expr hcl.Expression, in unit) hclsyntax.Expression {
-	switch x := nativeExpression(expr).(type) {
+	switch x := diag.Native(expr).(type) {
 	case nil:
 		// JSON arrays and objects, whose strings are looked at one by one.
 		if pairs, diags := hcl.ExprMap(expr); !diags.HasErrors() {
@@ -208,28 +208,4 @@ func asExpressions(in []hclsyntax.Expression) []hcl.Expression {
 		out[i] = e
 	}
 	return out
-}
-
-// nativeExpression is the native form of an expression; nil for a JSON array
-// or object. A JSON string is a template.
-func nativeExpression(expr hcl.Expression) hclsyntax.Expression {
-	if x, ok := expr.(hclsyntax.Expression); ok {
-		return x
-	}
-	val, diags := expr.Value(nil) // without a context JSON gives the text verbatim
-	if diags.HasErrors() || val.IsNull() || !val.IsKnown() || !val.Type().IsPrimitiveType() {
-		if val.IsNull() && !diags.HasErrors() {
-			return &hclsyntax.LiteralValueExpr{Val: val, SrcRange: expr.Range()}
-		}
-		return nil
-	}
-	if val.Type() != cty.String {
-		return &hclsyntax.LiteralValueExpr{Val: val, SrcRange: expr.Range()}
-	}
-	r := expr.Range()
-	x, diags := hclsyntax.ParseTemplate([]byte(val.AsString()), r.Filename, r.Start)
-	if diags.HasErrors() {
-		return &hclsyntax.LiteralValueExpr{Val: cty.DynamicVal, SrcRange: r}
-	}
-	return x
 }

@@ -77,7 +77,7 @@ func (l *loader) literal(a *hcl.Attribute, ty cty.Type, otherwise cty.Value) cty
 	if a == nil {
 		return otherwise
 	}
-	val, diags := a.Expr.Value(nil)
+	val, diags := diag.Evaluate(a.Expr, nil)
 	l.add(diags)
 	if diags.HasErrors() {
 		return otherwise

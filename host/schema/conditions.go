@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/stephost/stephost/host/diag"
 )
 
 // variables are what conditions see: config, settings, resources, environment
@@ -237,7 +239,7 @@ func conditionContext(vars map[string]cty.Value) *hcl.EvalContext {
 
 // condition evaluates a condition: whether it holds, and whether that is known.
 func condition(expr hcl.Expression, ctx *hcl.EvalContext) (holds, known bool, diags hcl.Diagnostics) {
-	v, diags := expr.Value(ctx)
+	v, diags := diag.Evaluate(expr, ctx)
 	if diags.HasErrors() {
 		return false, false, diags
 	}
@@ -259,7 +261,7 @@ func message(expr hcl.Expression, ctx *hcl.EvalContext) string {
 	if expr == nil {
 		return "the condition does not hold"
 	}
-	v, diags := expr.Value(ctx)
+	v, diags := diag.Evaluate(expr, ctx)
 	if diags.HasErrors() {
 		// The value may be just what the message cannot show (null, a list).
 		return "the condition does not hold"

@@ -76,7 +76,15 @@ var (
 				if err != nil {
 					return cty.NilVal, function.NewArgError(1, err)
 				}
+				// Each $ may stand for all that was found.
+				found := len(re.FindAllStringIndex(text, -1))
+				if err := makes(len(text), times(found, len(by)), times(strings.Count(by, "$"), len(text))); err != nil {
+					return cty.NilVal, err
+				}
 				return cty.StringVal(re.ReplaceAllString(text, by)), nil
+			}
+			if err := makes(len(text), times(strings.Count(text, part), len(by))); err != nil {
+				return cty.NilVal, err
 			}
 			return cty.StringVal(strings.ReplaceAll(text, part, by)), nil
 		},
@@ -149,9 +157,83 @@ var (
 	})
 
 	// A width of nine digits would make a gigabyte of spaces.
-	format     = guarded(stdlib.FormatFunc, checkFormat)
-	formatList = guarded(stdlib.FormatListFunc, checkFormat)
+	format = guarded(stdlib.FormatFunc, func(args []cty.Value) error {
+		return checkFormat(args, 1, func(v cty.Value) int { return diag.Weight(v, diag.MaxWork) })
+	})
+	formatList = guarded(stdlib.FormatListFunc, func(args []cty.Value) error {
+		rounds := 1
+		for _, v := range args {
+			rounds = max(rounds, count(v))
+		}
+		return checkFormat(args, rounds, largest)
+	})
+
+	// Of the library's functions these make much of little, or compare everything with
+	// everything.
+	join = guarded(stdlib.JoinFunc, func(args []cty.Value) error {
+		elements := 0
+		for _, list := range args[1:] {
+			elements += count(list)
+		}
+		return makes(times(elements, len(args[0].AsString())))
+	})
+	indent = function.New(&function.Spec{
+		Params: stdlib.IndentFunc.Params(),
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			by, _ := args[0].AsBigFloat().Float64()
+			if lines := float64(strings.Count(args[1].AsString(), "\n")); by*lines > diag.MaxWork {
+				return cty.NilVal, errTooMuch
+			}
+			return stdlib.IndentFunc.Call(args)
+		},
+	})
+	regexAll = guarded(stdlib.RegexAllFunc, func(args []cty.Value) error {
+		if args[1].IsNull() || !args[1].IsKnown() || args[1].IsMarked() {
+			return nil
+		}
+		return makes(times(1+strings.Count(args[0].AsString(), "("), len(args[1].AsString())))
+	})
+	distinct = guarded(stdlib.DistinctFunc, func(args []cty.Value) error {
+		return makes(times(count(args[0]), count(args[0])))
+	})
 )
+
+var errTooMuch = errors.New("the result is too large, or would take too long")
+
+// makes refuses a result of more than diag.MaxWork bytes.
+func makes(parts ...int) error {
+	sum := 0
+	for _, n := range parts {
+		if sum += min(n, tooMuch); sum > diag.MaxWork {
+			return errTooMuch
+		}
+	}
+	return nil
+}
+
+const tooMuch = diag.MaxWork + 1
+
+// times is a product, or tooMuch.
+func times(factors ...int) int {
+	product := 1
+	for _, n := range factors {
+		if n > 0 && product > tooMuch/n {
+			return tooMuch
+		}
+		product *= n
+	}
+	return product
+}
+
+// count is the number of elements, as far as they are known.
+func count(list cty.Value) int {
+	list, _ = list.Unmark()
+	if list.IsNull() || !list.IsKnown() || !list.CanIterateElements() {
+		return 0
+	}
+	return list.LengthInt()
+}
 
 // numberEnd is the length of the exponent at the start of s.
 func numberEnd(s string) int {
@@ -162,27 +244,50 @@ func numberEnd(s string) int {
 	return n
 }
 
-func checkFormat(args []cty.Value) error {
+// checkFormat bounds what format makes in so many rounds; shown is the largest text that
+// a verb can make of an argument in one.
+func checkFormat(args []cty.Value, rounds int, shown func(cty.Value) int) error {
 	if args[0].Type() != cty.String {
 		return nil
 	}
-	digits := 0
+	digits, width, widest := 0, 0, 0
 	inVerb := false
 	for _, c := range args[0].AsString() {
 		switch {
 		case c == '%':
-			inVerb, digits = !inVerb, 0
+			inVerb, digits, width = !inVerb, 0, 0
 		case inVerb && c >= '0' && c <= '9':
+			width = 10*width + int(c-'0')
+			widest = max(widest, width)
 			if digits++; digits > 4 {
 				return errors.New("a width or precision may have four digits")
 			}
 		case inVerb && strings.ContainsRune("+-# .[]*", c):
-			digits = 0
+			digits, width = 0, 0
 		default:
 			inVerb, digits = false, 0
 		}
 	}
-	return nil
+	most := 0
+	for _, v := range args[1:] {
+		most = max(most, shown(v))
+	}
+	text := args[0].AsString()
+	return makes(times(rounds, len(text)), times(rounds, strings.Count(text, "%"), most+widest))
+}
+
+// largest is the weight of the largest element of a list, or of a value that is none.
+func largest(v cty.Value) int {
+	list, _ := v.Unmark()
+	if count(list) == 0 {
+		return diag.Weight(v, diag.MaxWork)
+	}
+	most := 0
+	for it := list.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		most = max(most, diag.Weight(e, diag.MaxWork))
+	}
+	return most
 }
 
 // guarded is f with a check of its arguments, which sees them when they are

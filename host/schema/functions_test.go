@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -19,7 +20,7 @@ func eval(t testing.TB, text string, mode schema.Mode, r schema.Resolver) (cty.V
 	t.Helper()
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "x.hcl", hcl.InitialPos)
 	require.False(t, diags.HasErrors(), diags.Error())
-	v, diags := expr.Value(&hcl.EvalContext{Functions: schema.Functions(mode, r, "/base")})
+	v, diags := diag.Evaluate(expr, &hcl.EvalContext{Functions: schema.Functions(mode, r, "/base")})
 	if diags.HasErrors() {
 		return v, diags
 	}
@@ -28,39 +29,45 @@ func eval(t testing.TB, text string, mode schema.Mode, r schema.Resolver) (cty.V
 
 func TestFunctions(t *testing.T) {
 	for text, want := range map[string]string{
-		`can(regex("^a+$", "aa"))`:                   `true`,
-		`try(tonumber("x"), 3)`:                      `3`,
-		`length("äb")`:                               `2`,
-		`length(["a"])`:                              `1`,
-		`length({ a = 1 })`:                          `1`,
-		`contains(["a"], "a")`:                       `true`,
-		`merge({ a = 1 }, { b = 2 })`:                `{ a = 1, b = 2 }`,
-		`join(",", sort(["b", "a"]))`:                `"a,b"`,
-		`format("%05.1f", 3.14159)`:                  `"003.1"`,
-		`formatlist("%s!", ["a", "b"])`:              `["a!", "b!"]`,
-		`jsonencode({ id = 9007199254740993 })`:      `"{\"id\":9007199254740993}"`,
-		`jsondecode("{\"id\":9007199254740993}").id`: `9007199254740993`,
-		`alltrue([true, "true"])`:                    `true`,
-		`alltrue([])`:                                `true`,
-		`anytrue([])`:                                `false`,
-		`anytrue([false, true])`:                     `true`,
-		`sum([1, 2.5])`:                              `3.5`,
-		`startswith("abc", "ab")`:                    `true`,
-		`endswith("abc", "bc")`:                      `true`,
-		`strcontains("abc", "x")`:                    `false`,
-		`base64decode(base64encode("ä"))`:            `"ä"`,
-		`basename("a/b.txt")`:                        `"b.txt"`,
-		`dirname("a/b.txt")`:                         `"a"`,
-		`substr(sha256(""), 0, 8)`:                   `"e3b0c442"`,
-		`tolist(toset(["b", "a", "b"]))`:             `["a", "b"]`,
-		`tonumber("12")`:                             `12`,
-		`coalesce(null, "x")`:                        `"x"`,
-		`lookup({ a = "1" }, "b", "2")`:              `"2"`,
-		`element(["a", "b"], 3)`:                     `"b"`,
-		`replace("a.b", "/\\./", "-")`:               `"a-b"`,
-		`trimspace(" x ")`:                           `"x"`,
-		`flatten([[1], [2, 3]])`:                     `[1, 2, 3]`,
-		`range(3)`:                                   `[0, 1, 2]`,
+		`can(regex("^a+$", "aa"))`:                                 `true`,
+		`try(tonumber("x"), 3)`:                                    `3`,
+		`length("äb")`:                                             `2`,
+		`length(["a"])`:                                            `1`,
+		`length({ a = 1 })`:                                        `1`,
+		`contains(["a"], "a")`:                                     `true`,
+		`merge({ a = 1 }, { b = 2 })`:                              `{ a = 1, b = 2 }`,
+		`join(",", sort(["b", "a"]))`:                              `"a,b"`,
+		`format("%05.1f", 3.14159)`:                                `"003.1"`,
+		`formatlist("%s!", ["a", "b"])`:                            `["a!", "b!"]`,
+		`length(formatlist("a-%04d", range(1000)))`:                `1000`,
+		`length(join(", ", formatlist("%s", range(1000))))`:        `4888`,
+		`indent(2, "a\nb")`:                                        `"a\n  b"`,
+		`distinct(["a", "b", "a"])`:                                `["a", "b"]`,
+		`regexall("[a-z]", "a1b")`:                                 `["a", "b"]`,
+		`replace("aba", "/b/", "<$0>")`:                            `"a<b>a"`,
+		`jsonencode({ id = 9007199254740993 })`:                    `"{\"id\":9007199254740993}"`,
+		`jsondecode("{\"id\":9007199254740993}").id`:               `9007199254740993`,
+		`alltrue([true, "true"])`:                                  `true`,
+		`alltrue([])`:                                              `true`,
+		`anytrue([])`:                                              `false`,
+		`anytrue([false, true])`:                                   `true`,
+		`sum([1, 2.5])`:                                            `3.5`,
+		`startswith("abc", "ab")`:                                  `true`,
+		`endswith("abc", "bc")`:                                    `true`,
+		`strcontains("abc", "x")`:                                  `false`,
+		`base64decode(base64encode("ä"))`:                          `"ä"`,
+		`basename("a/b.txt")`:                                      `"b.txt"`,
+		`dirname("a/b.txt")`:                                       `"a"`,
+		`substr(sha256(""), 0, 8)`:                                 `"e3b0c442"`,
+		`tolist(toset(["b", "a", "b"]))`:                           `["a", "b"]`,
+		`tonumber("12")`:                                           `12`,
+		`coalesce(null, "x")`:                                      `"x"`,
+		`lookup({ a = "1" }, "b", "2")`:                            `"2"`,
+		`element(["a", "b"], 3)`:                                   `"b"`,
+		`replace("a.b", "/\\./", "-")`:                             `"a-b"`,
+		`trimspace(" x ")`:                                         `"x"`,
+		`flatten([[1], [2, 3]])`:                                   `[1, 2, 3]`,
+		`range(3)`:                                                 `[0, 1, 2]`,
 		`min(3, 1) + max(1, 2) + abs(-1) + ceil(0.5) + floor(1.5)`: `6`,
 	} {
 		v, err := eval(t, text, schema.ModeResolve, nil)
@@ -75,6 +82,7 @@ func TestFunctions(t *testing.T) {
 
 // TestGreedyFunctions: short texts that would take a gigabyte or the stack.
 func TestGreedyFunctions(t *testing.T) {
+	long := strings.Repeat("x", 50_000)
 	for _, text := range []string{
 		`format("%999999999d", 1)`,
 		`format("%.999999999f", 1)`,
@@ -85,6 +93,17 @@ func TestGreedyFunctions(t *testing.T) {
 		`range(1000000000)`,
 		`base64decode("/w==")`,
 		`sum([1, null])`,
+		`format("%*d", 999999999, 1)`,
+		`format("` + strings.Repeat("%9999d", 10_000) + `", 1)`,
+		`format("` + strings.Repeat("%[1]s", 10_000) + `", "` + long + `")`,
+		`formatlist("` + strings.Repeat("%[1]s", 100) + `", "` + long + `", range(1000))`,
+		`indent(999999999, "a\nb")`,
+		`join("` + long + `", range(1000))`,
+		`replace("` + long + `", "x", "` + long + `")`,
+		`replace("` + long + `", "/x/", "` + long + `")`,
+		`replace("` + long + `", "/x+/", "` + strings.Repeat("$0", 5_000) + `")`,
+		`regexall("` + strings.Repeat("(", 900) + "x" + strings.Repeat(")", 900) + `", "` + long + `")`,
+		`distinct(split("x", "` + long + `"))`,
 	} {
 		_, err := eval(t, text, schema.ModeResolve, nil)
 		assert.Error(t, err, text[:min(len(text), 60)])

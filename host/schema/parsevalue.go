@@ -88,7 +88,7 @@ func parseText(a *Attribute, text string, src *diag.Sources, flag string) (cty.V
 	var v cty.Value
 	if !diags.HasErrors() {
 		var more hcl.Diagnostics
-		v, more = expr.Value(nil)
+		v, more = diag.Evaluate(expr, nil)
 		diags = store.Explain(append(diags, more...))
 	}
 	if !diags.HasErrors() {

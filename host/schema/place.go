@@ -49,7 +49,7 @@ func descend(expr hcl.Expression, path cty.Path, onKey bool) (hcl.Range, bool) {
 			}
 			found := false
 			for _, p := range pairs {
-				key, diags := p.Key.Value(nil)
+				key, diags := diag.Evaluate(p.Key, nil)
 				if diags.HasErrors() || key.IsMarked() || !key.IsKnown() || key.IsNull() || key.Type() != cty.String || key.AsString() != s.Name {
 					continue
 				}
