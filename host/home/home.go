@@ -2,9 +2,13 @@ package home
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stephost/stephost/host/problem"
 )
@@ -23,8 +27,21 @@ func At(dir string) Home { return Home{root: dir} }
 // Find is the home at STEPHOST_HOME, else "stephost" in XDG_DATA_HOME, else in
 // ~/.local/share (the XDG base directory specification's default; used on
 // every platform so that the documentation is one). Nothing is opened or
-// created. It fails when none of them is set.
+// created. It fails when none of them is set, and on a path that is no text: the home's
+// path is sent to plugins, and stands in lines that programs read.
 func Find() (Home, error) {
+	h, err := find()
+	if err != nil {
+		return Home{}, err
+	}
+	if !utf8.ValidString(h.root) || strings.ContainsFunc(h.root, unicode.IsControl) {
+		return Home{}, &problem.Error{Summary: fmt.Sprintf("the home's path %q has bytes that are no UTF-8, or control characters", h.root),
+			Next: "set STEPHOST_HOME to a directory without them"}
+	}
+	return h, nil
+}
+
+func find() (Home, error) {
 	if dir := os.Getenv(EnvVar); dir != "" {
 		abs, err := filepath.Abs(dir)
 		if err != nil {

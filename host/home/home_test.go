@@ -40,6 +40,18 @@ func TestFind(t *testing.T) {
 	assert.Empty(t, entries, "finding creates nothing")
 }
 
+// A plugin is told paths below the home, in messages and on lines of text.
+func TestFindRefuses(t *testing.T) {
+	for _, dir := range []string{"/tmp/a\nb", "/tmp/\xff", "/tmp/a\x1bb"} {
+		t.Setenv(home.EnvVar, dir)
+		_, err := home.Find()
+		var p *problem.Error
+		require.ErrorAs(t, err, &p, "%q", dir)
+		assert.NotEmpty(t, p.Next)
+		assert.NotContains(t, p.Error(), dir)
+	}
+}
+
 func TestMakeSaysWhatToDo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -1,13 +1,20 @@
 package project
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/stephost/stephost/host/schema"
 )
 
 // environmentPart is a merged environment and where its values were written.
@@ -41,11 +48,11 @@ func (d *decoder) readEnvironment(p *environmentPart) {
 	get := func(name string) (string, winner) { return "environment." + name, p.winners[name] }
 	p.Image = d.imageName(get("image"))
 	p.BaseImage = d.imageName(get("base_image"))
-	p.Python = d.text(get("python"))
+	p.Python = d.python(get("python"))
 	p.Override = d.flag(get("override"))
 	p.AllowLarge = d.flag(get("allow_large"))
-	p.Dockerfile, p.WrittenDockerfile = d.path(get("dockerfile"))
-	p.RequirementsFile, p.WrittenRequirementsFile = d.path(get("requirements_file"))
+	p.Dockerfile, p.WrittenDockerfile = d.existing(get("dockerfile"))
+	p.RequirementsFile, p.WrittenRequirementsFile = d.existing(get("requirements_file"))
 	if w := p.winners["requirements"]; w.known() {
 		p.Requirements = d.texts("environment.requirements", w, func(text string) string {
 			if strings.ContainsAny(text, "\n/") || strings.HasSuffix(text, ".txt") || strings.HasSuffix(text, ".toml") {
@@ -78,11 +85,43 @@ func (d *decoder) checkRequirements(w winner, list []string) {
 			d.fail(r, "Empty requirement", "A requirement is a text such as \"scikit-learn==1.5.*\".")
 		case strings.ContainsAny(s, "\n\r"):
 			d.fail(r, "One requirement for each text", "A requirement holds no line break. Write one text for each, or requirements_file = \"requirements.txt\".")
+		case incompleteRequirement().MatchString(t):
+			d.fail(r, "Requirement is incomplete", fmt.Sprintf("%s has no version behind a comparison. Write for example \"scikit-learn==1.5.*\".", quote(t)))
 		case strings.HasPrefix(t, "-"):
 			d.fail(r, "Options belong in a file", fmt.Sprintf("%s is an option of pip. Options are read from a requirements_file.", quote(t)))
 		}
 	}
 }
+
+// python is a version, or the path of an interpreter.
+func (d *decoder) python(path string, w winner) string {
+	s := d.text(path, w)
+	if s != "" && !strings.ContainsAny(s, `/\`) && !pythonVersion().MatchString(s) {
+		d.fail(w.Range, "Invalid Python", fmt.Sprintf(`%s is neither a version of Python nor a path: write for example "3.11", or "/usr/bin/python3".`, quote(s)))
+		return ""
+	}
+	return s
+}
+
+var pythonVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^3(\.[0-9]{1,3}){0,2}$`) })
+
+// existing is the path of something that a launch reads. That it is there is not asked
+// before: the values may be checked on another machine.
+func (d *decoder) existing(name string, w winner) (abs, written string) {
+	abs, written = d.path(name, w)
+	if abs == "" || d.stage != schema.StageLaunch {
+		return abs, written
+	}
+	if _, err := os.Stat(abs); errors.Is(err, fs.ErrNotExist) {
+		d.fail(w.Range, "No such file", fmt.Sprintf("%s: %s is not there.", name, quote(abs)))
+		return "", ""
+	}
+	return abs, written
+}
+
+// incompleteRequirement finds a comparison with nothing behind it, before a marker too.
+// What else a requirement may be is the installer's to say.
+var incompleteRequirement = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^;@]*[=<>!~]=?=?\s*(,|;|$)`) })
 
 // imageName is the name of an image; a blank in it is a slip.
 func (d *decoder) imageName(path string, w winner) string {
@@ -202,7 +241,7 @@ func (d *decoder) sources(levels []*Body, p *environmentPart) {
 			p.sourceRange = b.Range
 		}
 		var s Source
-		s.Path, s.Written = d.path(at+".path", w)
+		s.Path, s.Written = d.existing(at+".path", w)
 		t := d.pick(at+".target", []*Value{b.Target})
 		s.Target = d.target(at+".target", t)
 		if e := d.pick(at+".exclude", []*Value{b.Exclude}); e.known() {

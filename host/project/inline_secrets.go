@@ -5,12 +5,15 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -30,6 +33,23 @@ func isSecretSource(text string) bool {
 	return false
 }
 
+// sourceComplaint says what is wrong with a reference that was given as a flag; "" =
+// nothing.
+func sourceComplaint(text string) string {
+	kind, what, _ := strings.Cut(text, ":")
+	switch kind {
+	case "env":
+		if what == "" || strings.ContainsFunc(what, func(r rune) bool { return r == '=' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return fmt.Sprintf("%s is no name of an environment variable; write env:NAME.", quote(what))
+		}
+	case "keyring":
+		if service, name, ok := strings.Cut(what, "/"); !ok || service == "" || name == "" {
+			return "A keyring is asked for a service and a name; write keyring:SERVICE/NAME."
+		}
+	}
+	return ""
+}
+
 // secret is NAME=SOURCE, or NAME alone for env:NAME. A literal is refused, and
 // not even shown.
 func (i *Inline) secret(f *Flag, text string) {
@@ -47,6 +67,10 @@ func (i *Inline) secret(f *Flag, text string) {
 		return
 	}
 	r := i.place("--"+f.Name, text)
+	if complaint := sourceComplaint(source); complaint != "" {
+		i.fail(r, "Wrong reference", complaint)
+		return
+	}
 	i.secrets = append(i.secrets, pair{name, r, call("secret", source, r)})
 }
 
@@ -123,9 +147,10 @@ type AttributeText struct {
 
 // AttributeFlag reads the text of a flag (named with its dashes, "--role") for
 // an attribute of a flavor: a value typed by the schema; "@PATH" for the text
-// of a file, "env:NAME" for an environment variable, "-" for standard input.
+// of a file, "env:NAME" for an environment variable, "-" for standard input. A text
+// in double quotes is read as HCL reads it, so that these can be given as they are.
 // Sensitive attributes take references only: "env:NAME", "@PATH" and the other
-// sources of secret(); nothing of a literal is shown.
+// sources of secret(); nothing of a literal is shown. Paths become absolute.
 func AttributeFlag(a *schema.Attribute, flag, text string, o FlagOptions) (AttributeText, hcl.Diagnostics) {
 	hide := text
 	if a.Sensitive && !isSecretSource(text) && !strings.HasPrefix(text, "@") {
@@ -140,20 +165,30 @@ func AttributeFlag(a *schema.Attribute, flag, text string, o FlagOptions) (Attri
 		}
 		return AttributeText{}, hcl.Diagnostics{d}
 	}
+	from := "the text" // of an argument, of a file, of standard input
 	path, isFile := strings.CutPrefix(text, "@")
 	if isFile && path == "" {
-		return refuse("File missing", fmt.Sprintf("%s=@PATH reads the value from a file.", flag))
+		return refuse("File missing", fmt.Sprintf("%s=@PATH reads the value from a file. %s", flag, quoting(flag, text)))
 	}
 	if isFile && !filepath.IsAbs(path) {
 		path = filepath.Join(o.Dir, path)
 	}
 	switch name, isEnv := strings.CutPrefix(text, "env:"); {
-	case isEnv && name != "":
+	case (isEnv || a.Sensitive && isSecretSource(text)) && sourceComplaint(text) != "":
+		detail := sourceComplaint(text)
+		if !a.Sensitive {
+			detail += " " + quoting(flag, text)
+		}
+		return refuse("Wrong reference", detail)
+	case isEnv:
 		return expression("env", name), nil
 	case a.Sensitive && isFile:
 		// secret() leaves the last line break of a file out, file() does not.
 		return expression("secret", "file:"+path), nil
 	case a.Sensitive && isSecretSource(text):
+		if path, ok := strings.CutPrefix(text, "file:"); ok && !filepath.IsAbs(path) {
+			text = "file:" + filepath.Join(o.Dir, path)
+		}
 		return expression("secret", text), nil
 	case a.Sensitive && text == "-":
 		return refuse("Standard input cannot be kept", fmt.Sprintf(
@@ -165,20 +200,102 @@ func AttributeFlag(a *schema.Attribute, flag, text string, o FlagOptions) (Attri
 	case isFile:
 		src, err := readFile(path)
 		if err != nil {
-			return refuse("Cannot read file", fmt.Sprintf("%s: %s.", text[1:], rootCause(err)))
+			return refuse("Cannot read file", fmt.Sprintf("%s: %s. %s", text[1:], rootCause(err), quoting(flag, text)))
 		}
-		text = valueText(a, src)
+		text, from = valueText(a, src), "the file"
 	case text == "-" && o.Stdin == nil:
-		return refuse("No standard input", "Standard input cannot be read here.")
+		return refuse("No standard input", "Standard input cannot be read here. "+quoting(flag, text))
 	case text == "-":
 		src, err := io.ReadAll(io.LimitReader(o.Stdin, diag.MaxSource+1))
 		if err != nil {
 			return refuse("Cannot read standard input", err.Error()+".")
 		}
-		text = valueText(a, src)
+		text, from = valueText(a, src), "standard input"
+	case strings.HasPrefix(text, `"`) && (a.Type == cty.String || a.Type == cty.DynamicPseudoType):
+		literal, filled, ok := unquoted(text)
+		if filled {
+			return refuse("A text on the command line is literal", "Nothing is filled in here. To write the characters as they are, double the sign: $${ (and %%{ for %{).")
+		}
+		if ok {
+			value, _ := schema.ParseValue(&schema.Attribute{Name: a.Name, Type: cty.String}, literal, o.Sources, flag)
+			o.Sources.Add(flag, []byte(text))
+			return AttributeText{Value: value}, nil
+		}
+	}
+	switch {
+	case !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0:
+		return refuse("Not UTF-8 text", fmt.Sprintf("%s: %s is not UTF-8 text. Encode it, for example with base64.", flag, from))
+	case len(text) > schema.MaxValue:
+		return refuse("Value too large", fmt.Sprintf("%s: %s has more than %d bytes, the most that a value may have.", flag, from, schema.MaxValue))
+	case a.Type == cty.Number && !strings.ContainsAny(text, "0123456789"):
+		return refuse("Wrong value for "+flag, fmt.Sprintf("A number is needed, for example %s=2.", flag))
 	}
 	val, diags := schema.ParseValue(a, text, o.Sources, flag)
+	if !diags.HasErrors() {
+		diags = append(diags, writtenTwice(a, flag, text)...)
+	}
 	return AttributeText{Value: val}, diags
+}
+
+// quoting is the hint how to give a text itself that begins like a reference.
+func quoting(flag, text string) string {
+	return fmt.Sprintf("To give the text %s itself, write %s='%s'.", problem.Bound(text, 40), flag, hclString(text))
+}
+
+// unquoted reads a text that is wholly one string of HCL. filled says that it is one
+// with something to be filled in; ok is false for what is none at all.
+func unquoted(text string) (literal string, filled, ok bool) {
+	x, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return "", false, false
+	}
+	t, isTemplate := x.(*hclsyntax.TemplateExpr)
+	if !isTemplate {
+		_, filled = x.(*hclsyntax.TemplateWrapExpr)
+		return "", filled, false
+	}
+	for _, part := range t.Parts {
+		lit, isLiteral := part.(*hclsyntax.LiteralValueExpr)
+		if !isLiteral {
+			return "", true, false
+		}
+		literal += lit.Val.AsString()
+	}
+	return literal, false, true
+}
+
+// writtenTwice finds keys that stand twice in one map or object of a flag's text: HCL
+// takes the last one.
+func writtenTwice(a *schema.Attribute, flag, text string) hcl.Diagnostics {
+	if a.Type.IsPrimitiveType() || !strings.Contains(text, "{") {
+		return nil
+	}
+	x, diags := hclsyntax.ParseExpression([]byte(text), flag, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil // a text of "any"
+	}
+	return hclsyntax.VisitAll(x, func(n hclsyntax.Node) hcl.Diagnostics {
+		obj, ok := n.(*hclsyntax.ObjectConsExpr)
+		if !ok {
+			return nil
+		}
+		var out hcl.Diagnostics
+		first := map[string]hcl.Range{}
+		for _, item := range obj.Items {
+			key, diags := diag.Evaluate(item.KeyExpr, nil)
+			if diags.HasErrors() || key.IsNull() || key.Type() != cty.String {
+				continue
+			}
+			name, r := key.AsString(), item.KeyExpr.Range()
+			if at, twice := first[name]; twice {
+				out = append(out, errorAt(r, "Written twice", fmt.Sprintf("%s has %q twice; the first is at line %d, column %d.",
+					a.Name, problem.Bound(name, 100), at.Start.Line, at.Start.Column)))
+				continue
+			}
+			first[name] = r
+		}
+		return out
+	})
 }
 
 // valueText is the content of a file as a value: the line break that editors

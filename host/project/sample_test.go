@@ -77,7 +77,7 @@ step "train" {
 
 func TestSample(t *testing.T) {
 	t.Setenv("HF_TOKEN", "hf_very_secret")
-	w := load(t, sample)
+	w := loadFiles(t, map[string]string{"stephost.hcl": sample, "requirements.txt": ""})
 	require.Empty(t, w.text(w.diags))
 	for _, stage := range []schema.Stage{schema.StageStep, schema.StageLaunch} {
 		r := w.request(flavor(t, cloud), "train", w.project.Steps["train"].OperatorName)

@@ -96,11 +96,15 @@ func TestFlags(t *testing.T) {
 }
 
 func TestAttributeFlag(t *testing.T) {
-	dir := files(t, map[string]string{"value": "from file\n", "list": "[\"a\",\n \"b\"]\n"})
+	dir := files(t, map[string]string{"value": "from file\n", "list": "[\"a\",\n \"b\"]\n",
+		"bytes": "\xff\xfe", "null": "a\x00b", "large": strings.Repeat("a", schema.MaxValue+1)})
 	var sources diag.Sources
 	o := project.FlagOptions{Sources: &sources, Dir: dir, Stdin: strings.NewReader("from stdin\n")}
 	text := &schema.Attribute{Name: "x", Type: cty.String}
 	lst := &schema.Attribute{Name: "l", Type: cty.List(cty.String)}
+	maps := &schema.Attribute{Name: "m", Type: cty.Map(cty.String)}
+	free := &schema.Attribute{Name: "f", Type: cty.DynamicPseudoType}
+	number := &schema.Attribute{Name: "n", Type: cty.Number}
 	secret := &schema.Attribute{Name: "s", Type: cty.String, Sensitive: true}
 	for _, tc := range []struct {
 		a          *schema.Attribute
@@ -117,6 +121,17 @@ func TestAttributeFlag(t *testing.T) {
 		{secret, "env:A", cty.NilVal, `env("A")`},
 		{secret, "@value", cty.NilVal, `secret("file:` + dir + `/value")`},
 		{secret, "cmd:pass show x", cty.NilVal, `secret("cmd:pass show x")`},
+		{secret, "file:tok", cty.NilVal, `secret("file:` + dir + `/tok")`},
+		{secret, "file:/tok", cty.NilVal, `secret("file:/tok")`},
+		{secret, "keyring:a/b", cty.NilVal, `secret("keyring:a/b")`},
+		{text, `"@value"`, cty.StringVal("@value"), ""},
+		{text, `"-"`, cty.StringVal("-"), ""},
+		{text, `"env:A"`, cty.StringVal("env:A"), ""},
+		{text, `"\"a\" $${b}"`, cty.StringVal(`"a" ${b}`), ""},
+		{text, `""`, cty.StringVal(""), ""},
+		{text, `"a" or "b"`, cty.StringVal(`"a" or "b"`), ""},
+		{free, `"5"`, cty.StringVal("5"), ""},
+		{maps, `{a = "x", b = "x"}`, cty.MapVal(map[string]cty.Value{"a": cty.StringVal("x"), "b": cty.StringVal("x")}), ""},
 	} {
 		got, diags := project.AttributeFlag(tc.a, "--x", tc.text, o)
 		require.False(t, diags.HasErrors(), "%s: %s", tc.text, diags)
@@ -129,9 +144,13 @@ func TestAttributeFlag(t *testing.T) {
 	for _, tc := range []struct {
 		a    *schema.Attribute
 		text string
-	}{{text, "@absent"}, {text, "@"}, {lst, "a"}, {secret, "sesame"}, {secret, "-"}} {
+	}{{text, "@absent"}, {text, "@"}, {lst, "a"}, {secret, "sesame"}, {secret, "-"}, {text, "\xff"}, {text, "@bytes"}, {text, "@null"},
+		{text, "@large"}, {text, "env:"}, {text, "env:A B"}, {secret, "env:A=B"}, {secret, "keyring:a"}, {secret, "keyring:/b"}, {text, `"${a}"`},
+		{number, "inf"}, {number, "-Inf"}, {maps, `{a = "x", "a" = "y"}`}, {maps, `{"a": "x", "a": "y"}`}, {free, `[{a = {b = 1, b = 2}}]`}} {
 		_, diags := project.AttributeFlag(tc.a, "--x", tc.text, o)
 		require.True(t, diags.HasErrors(), tc.text)
+		assert.Len(t, diags, 1, tc.text)
+		assert.NotContains(t, w.text(diags), "(sensitive)", tc.text)
 		assert.NotContains(t, w.text(diags), "sesame")
 	}
 }
