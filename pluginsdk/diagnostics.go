@@ -17,6 +17,9 @@ const (
 	maxMessage = 1 << 10
 )
 
+// maxExitCode is the largest exit code of a process that can be told.
+const maxExitCode = 255
+
 // diagnosticsOf makes one diagnostic of each error that err joins.
 func diagnosticsOf(err error) []*operatorv1.Diagnostic {
 	if err == nil {

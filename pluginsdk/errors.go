@@ -70,7 +70,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// User says that the step's own process ended with this code.
+// User says that the step's own process ended with this code, 0 to 255. Any other
+// is none of a process: it stands in the message, and stephost exits with 1.
 func User(code int) error {
 	return &Error{Class: ClassUser, ExitCode: &code, Summary: fmt.Sprintf("the step exited with code %d", code)}
 }
@@ -150,7 +151,7 @@ func classOf(err error) Class {
 	}
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit):
+	case errors.As(err, &exit) && exit != nil:
 		return ClassUser
 	case errors.Is(err, context.Canceled):
 		return ClassCancelled

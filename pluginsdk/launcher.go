@@ -17,6 +17,14 @@ import (
 // ends: enough to kill child processes, and below serve.TeardownLimit.
 const launchStop = 1500 * time.Millisecond
 
+// launchDelay is how long a step waits at most for the call that shows that the
+// answer of Submit has arrived. A step that ends its process at once would take the
+// answer with it, and nobody could tell that it was ever begun.
+const launchDelay = time.Second
+
+// errExited is what is known of a Launch that neither returned nor panicked.
+var errExited = errors.New("the flavor's Launch ended its goroutine (runtime.Goexit) instead of returning")
+
 // Launch makes an Implementation of l. Steps live and die with the plugin
 // process: after its death their runs are lost (class lost), never started a
 // second time.
@@ -86,18 +94,28 @@ func (l *launcher) submit(call context.Context, s *Step) (Handle, error) {
 	l.jobs[s.Key] = j
 	s.Stdout, s.Stderr = j.stdout, j.stderr
 	ctx, cancel := context.WithCancel(WithLogger(l.ctx, Logger(call)))
-	if s.Deadlines.Run > 0 {
-		outer := cancel
-		limited, inner := context.WithTimeout(ctx, s.Deadlines.Run)
-		ctx, cancel = limited, func() { inner(); outer() }
-	}
 	j.cancel = cancel
 	go func() {
 		defer cancel()
-		err := guard(ctx, "Launch", func() error { return l.impl.Launch(ctx, s) })
-		j.finish(ctx, err, l.ctx.Err() != nil)
+		l.run(ctx, s, j)
 	}()
 	return j.handle(), nil
+}
+
+// run launches the step and stores its verdict, however Launch ends.
+func (l *launcher) run(ctx context.Context, s *Step, j *launchJob) {
+	sleep(ctx, launchDelay, j.answered)
+	if s.Deadlines.Run > 0 {
+		limited, cancel := context.WithTimeout(ctx, s.Deadlines.Run)
+		defer cancel()
+		ctx = limited
+	}
+	err := ctx.Err() // it may be over already
+	defer func() { j.finish(ctx, err, l.ctx.Err() != nil) }()
+	if err == nil {
+		err = errExited
+		err = guard(ctx, "Launch", func() error { return l.impl.Launch(ctx, s) })
+	}
 }
 
 // find knows the jobs of this process only. ABSENT is the truth about others: a
@@ -127,7 +145,11 @@ func (l *launcher) job(h Handle) (*launchJob, launchHandle, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.jobs[h.Key], lh, nil
+	j := l.jobs[h.Key]
+	if j != nil {
+		poke(j.answered)
+	}
+	return j, lh, nil
 }
 
 func (l *launcher) status(_ context.Context, h Handle) (Status, error) {

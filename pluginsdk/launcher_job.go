@@ -44,6 +44,7 @@ type launchJob struct {
 	lock           *flock.Flock
 	stdout, stderr *launchLog
 	cancel         context.CancelFunc
+	answered       chan struct{} // poked when the host has the job's handle
 	done           chan struct{} // closed when status is final
 
 	mu        sync.Mutex
@@ -71,7 +72,7 @@ func newLaunchJob(s *Step) (j *launchJob, existing bool, err error) {
 		return nil, false, rejected(err)
 	}
 	j = &launchJob{
-		dir: dir, done: make(chan struct{}), lock: flock.New(filepath.Join(dir, lockFile)),
+		dir: dir, answered: make(chan struct{}, 1), done: make(chan struct{}), lock: flock.New(filepath.Join(dir, lockFile)),
 		status: Status{Phase: Running, StartedAt: time.Now()},
 		meta: launchMeta{RunID: s.RunID, Token: s.Token, Attempt: s.Attempt,
 			Digest: s.RequestDigest, Started: time.Now()},
@@ -195,7 +196,7 @@ func verdictOf(ctx context.Context, err error, cancelled, ending bool) Status {
 		st.Class, st.Reason = ClassTimeout, "RunDeadline"
 	case e != nil:
 		st.ExitCode = e.ExitCode
-	case errors.As(err, &exit):
+	case errors.As(err, &exit) && exit != nil:
 		st.Class = ClassUser
 		if code := exit.ExitCode(); code >= 0 {
 			st.ExitCode = Exit(code)

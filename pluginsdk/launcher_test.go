@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,7 +64,20 @@ func TestLauncherVerdicts(t *testing.T) {
 		"capacity": {func(context.Context, *Step) error { return Capacity(errors.New("full")) }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_CAPACITY, nil, ""},
 		"other":    {func(context.Context, *Step) error { return errors.New("boom") }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_SYSTEM, nil, ""},
 		"panic":    {func(context.Context, *Step) error { panic("boom") }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_SYSTEM, nil, ""},
-		"deadline": {func(ctx context.Context, _ *Step) error { <-ctx.Done(); return ctx.Err() }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_TIMEOUT, nil, ""},
+		"exited":   {func(context.Context, *Step) error { runtime.Goexit(); return nil }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_SYSTEM, nil, ""},
+		"nil exit error": {func(context.Context, *Step) error {
+			var none *exec.ExitError
+			return none
+		}, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_SYSTEM, nil, ""},
+		"wrapped nil exit error": {func(context.Context, *Step) error {
+			var none *exec.ExitError
+			return fmt.Errorf("it ended: %w", none)
+		}, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_SYSTEM, nil, ""},
+		"largest code":  {func(context.Context, *Step) error { return User(255) }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_USER, ptr[int32](255), ""},
+		"no such code":  {func(context.Context, *Step) error { return User(256) }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_USER, nil, ""},
+		"far too large": {func(context.Context, *Step) error { return User(999) }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_USER, nil, ""},
+		"negative":      {func(context.Context, *Step) error { return User(-1) }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_USER, nil, ""},
+		"deadline":      {func(ctx context.Context, _ *Step) error { <-ctx.Done(); return ctx.Err() }, operatorv1.Phase_PHASE_FAILED, operatorv1.Class_CLASS_TIMEOUT, nil, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,6 +95,9 @@ func TestLauncherVerdicts(t *testing.T) {
 				assert.Equal(t, tc.class, end.GetClass())
 				assert.Equal(t, tc.code, end.ExitCode)
 				assert.Equal(t, tc.signal, end.GetSignal())
+				if tc.phase == operatorv1.Phase_PHASE_FAILED && tc.signal == "" {
+					assert.NotEmpty(t, end.GetMessage())
+				}
 			}
 			check(c)
 			// Another plugin process reads the same verdict.
@@ -123,13 +140,47 @@ func TestLauncherRunsOnce(t *testing.T) {
 	assert.Equal(t, int32(1), runs.Load())
 }
 
+// A step that ends its process must not take the answer of Submit with it: it begins
+// when a call with its handle has come, or a moment later.
+func TestLauncherAnswersFirst(t *testing.T) {
+	began := make(chan struct{}, 1)
+	c := serveTest(t, launcherManifest, Launch(LauncherFunc(func(context.Context, *Step) error { began <- struct{}{}; return nil })))
+	at := time.Now()
+	r := launchStep(t, c, t.TempDir(), nil)
+	assert.Empty(t, began)
+	collect(t, watchLaunch(t, c, r.GetAccepted().GetHandle()))
+	assert.Len(t, began, 1)
+	assert.Less(t, time.Since(at), launchDelay)
+
+	<-began
+	launchStep(t, c, t.TempDir(), func(s *operatorv1.Step) { s.Key = strings.ToUpper(testKey) })
+	<-began // also where nobody asks
+
+	// One whose process ends first never begins.
+	impl := Launch(LauncherFunc(func(context.Context, *Step) error { t.Error("begun"); return nil }))
+	c = serveTest(t, launcherManifest, impl)
+	r = launchStep(t, c, t.TempDir(), nil)
+	ctx, cancel := context.WithTimeout(context.Background(), hang)
+	defer cancel()
+	impl.close(ctx)
+	assert.Equal(t, operatorv1.Phase_PHASE_LOST, terminals(collect(t, watchLaunch(t, c, r.GetAccepted().GetHandle())))[0].GetPhase())
+}
+
 // The plugin process ends: the step is lost, and nobody starts it again.
 func TestLauncherIsLostWithItsProcess(t *testing.T) {
 	dir := t.TempDir()
-	stopped := make(chan struct{})
-	impl := Launch(LauncherFunc(func(ctx context.Context, _ *Step) error { defer close(stopped); <-ctx.Done(); return ctx.Err() }))
+	began, stopped := make(chan struct{}), make(chan struct{})
+	impl := Launch(LauncherFunc(func(ctx context.Context, _ *Step) error {
+		defer close(stopped)
+		close(began)
+		<-ctx.Done()
+		return ctx.Err()
+	}))
 	c := serveTest(t, launcherManifest, impl)
 	r := launchStep(t, c, dir, nil)
+	_, err := watchLaunch(t, c, r.GetAccepted().GetHandle()).Recv()
+	require.NoError(t, err)
+	<-began
 	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
 	impl.close(ctx)

@@ -283,7 +283,7 @@ func cut(data []byte) (piece []byte, partial bool) {
 // formatCursor makes the cursor on the wire: the number of bytes that were
 // delivered behind the author's cursor, a colon, the author's cursor.
 func formatCursor(skip int64, cursor string) string {
-	return strconv.FormatInt(skip, 10) + ":" + cursor
+	return strconv.FormatInt(skip, 10) + ":" + strings.ToValidUTF8(cursor, "\uFFFD")
 }
 
 func parseCursor(wire string) (skip int64, cursor string) {

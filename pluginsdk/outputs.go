@@ -3,10 +3,18 @@ package pluginsdk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 )
+
+// maxOutputTexts bounds the names and places of a list of outputs: a terminal event
+// that is too large for a message would never arrive.
+const maxOutputTexts = 1 << 20
 
 // Sentinels of OutputReader.
 var (
@@ -74,4 +82,57 @@ func checkOutputName(name string) error {
 		return errOutputName(name)
 	}
 	return nil
+}
+
+// outputsOf is the list as the contract takes it, and what a person should hear of
+// it. A name or a place that is no UTF-8 cannot be told, and one that was made so
+// would lead nowhere.
+func outputsOf(list []Output) (told []*operatorv1.Output, warning string) {
+	var bad []string
+	size := 0
+	for i, o := range list {
+		if !utf8.ValidString(o.Name) || !utf8.ValidString(o.Location) {
+			bad = append(bad, fmt.Sprintf("%.80q at %.200q", o.Name, o.Location))
+			continue
+		}
+		if size += len(o.Name) + len(o.Location); size > maxOutputTexts {
+			return told, more(warningOf(bad), fmt.Sprintf("%s not listed, since the list would be longer than 1 MiB", outputs(len(list)-i)))
+		}
+		told = append(told, &operatorv1.Output{Name: o.Name, Location: o.Location, Bytes: o.Bytes})
+	}
+	return told, warningOf(bad)
+}
+
+func warningOf(bad []string) string {
+	switch len(bad) {
+	case 0:
+		return ""
+	case 1:
+		return "1 output is not listed, since its name is no UTF-8 text: " + bad[0]
+	}
+	return fmt.Sprintf("%s not listed, since their names are no UTF-8 text: %s, ...", outputs(len(bad)), bad[0])
+}
+
+func outputs(n int) string {
+	if n == 1 {
+		return "1 output is"
+	}
+	return fmt.Sprintf("%d outputs are", n)
+}
+
+// more is both texts in one.
+func more(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// withWarning is a message of at most maxMessage bytes that ends with a warning.
+func withWarning(message, warning string) string {
+	if warning == "" {
+		return bound(message, maxMessage)
+	}
+	warning = bound(warning, maxMessage/2)
+	return more(bound(message, maxMessage-len(warning)-len("; ")), warning)
 }

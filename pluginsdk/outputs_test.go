@@ -189,3 +189,29 @@ func TestReadOutputIsLeft(t *testing.T) {
 	}
 	assert.ErrorIs(t, err, io.ErrClosedPipe)
 }
+
+func TestOutputsOfATerminal(t *testing.T) {
+	many := make([]Output, maxOutputTexts>>10+1)
+	for i := range many {
+		many[i] = Output{Name: "n", Location: "/" + strings.Repeat("x", 1<<10), Bytes: -1}
+	}
+	for name, tc := range map[string]struct {
+		status  Status
+		outputs int
+		message string
+	}{
+		"fine":               {Status{Message: "m", Outputs: []Output{{Name: "é\n", Location: "/é\n"}}}, 1, "m"},
+		"a name":             {Status{Outputs: []Output{{Name: odd, Location: "/x"}, {Name: "b", Location: "/b"}}}, 1, `1 output is not listed, since its name is no UTF-8 text: "bad\xff" at "/x"`},
+		"a place":            {Status{Message: "m", Outputs: []Output{{Name: "a", Location: "/" + odd}, {Name: odd, Location: odd}}}, 0, `m; 2 outputs are not listed, since their names are no UTF-8 text: "a" at "/bad\xff", ...`},
+		"too many":           {Status{Outputs: many}, len(many) - 3, "3 outputs are not listed, since the list would be longer than 1 MiB"},
+		"the message is cut": {Status{Message: strings.Repeat("m", 2*maxMessage), Outputs: []Output{{Name: odd}}}, 0, `mmm...; 1 output is not listed, since its name is no UTF-8 text: "bad\xff" at ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.status.Phase = Succeeded
+			end := terminalOf(tc.status)
+			assert.Len(t, end.GetOutputs(), tc.outputs)
+			assert.True(t, strings.HasSuffix(end.GetMessage(), tc.message), end.GetMessage())
+			assert.LessOrEqual(t, len(end.GetMessage()), maxMessage)
+		})
+	}
+}

@@ -22,8 +22,9 @@ const maxStack = 64 << 10
 // Error names the panic without the stack.
 func (e *PanicError) Error() string { return "the flavor's code panicked: " + e.Value }
 
-// guard runs f and makes an error of a panic. The stack goes to the host, which
-// shows it after everything else.
+// guard runs f and makes an error of a panic, also of one that only the text of its
+// error makes (a nil *exec.ExitError). The stack goes to the host, which shows it
+// after everything else.
 func guard(ctx context.Context, call string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -33,5 +34,8 @@ func guard(ctx context.Context, call string, f func() error) (err error) {
 			err = p
 		}
 	}()
-	return f()
+	if err = f(); err != nil {
+		_ = err.Error()
+	}
+	return err
 }

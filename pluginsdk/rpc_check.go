@@ -3,7 +3,6 @@ package pluginsdk
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/stephost/stephost/pluginsdk/internal/serve"
@@ -50,7 +49,7 @@ func (s *Server) Plan(ctx context.Context, r *operatorv1.PlanRequest) (*operator
 		plan.Format = "text"
 	}
 	return &operatorv1.PlanResponse{
-		Request: strings.ToValidUTF8(plan.Request, "\uFFFD"), Format: plan.Format, Notes: plan.Notes,
+		Request: plan.Request, Format: plan.Format, Notes: plan.Notes,
 		Diagnostics: append(diagnosticsOf(err), warningsOf(step)...),
 	}, nil
 }

@@ -2,9 +2,10 @@ package pluginsdk
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stephost/stephost/pluginsdk/internal/serve"
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
@@ -21,6 +22,8 @@ const (
 	scopeTimeout = 20 * time.Second
 	// maxScopes bounds the memory for configs that come and go.
 	maxScopes = 256
+	// maxScope is the contract's limit for the ID of a scope.
+	maxScope = 1 << 10
 )
 
 // scopes remembers the live scope per config, credentials and project.
@@ -50,8 +53,9 @@ func (s *scopes) resolve(ctx context.Context, c *call, maxAge time.Duration) (Sc
 	at := time.Now()
 	var scope Scope
 	err := guard(ctx, "Scope", func() (err error) { scope, err = c.session.scope(ctx); return err })
-	if err == nil && scope.ID == "" {
-		err = System(errors.New("the flavor's Scope returned an empty ID"))
+	if err == nil && (scope.ID == "" || len(scope.ID) > maxScope || !utf8.ValidString(scope.ID)) {
+		// Made to fit, the IDs of two places could be equal.
+		err = System(fmt.Errorf("the flavor's Scope returned an ID of %d bytes that is no UTF-8 text of 1 to %d", len(scope.ID), maxScope))
 	}
 	if err != nil {
 		return Scope{}, err

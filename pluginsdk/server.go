@@ -59,7 +59,7 @@ func newServer(data []byte, impl Implementation) *Server {
 }
 
 // Register registers the server with r.
-func (s *Server) Register(r grpc.ServiceRegistrar) { operatorv1.RegisterStepOperatorServer(r, s) }
+func (s *Server) Register(r grpc.ServiceRegistrar) { r.RegisterService(soundService(), s) }
 
 // Close ends the background work of the server: pollers, and the steps of a
 // Launcher (each is given launchStop to end).
@@ -124,7 +124,9 @@ func absent(capability string) error {
 
 // refused is the answer of a call whose messages could not say that the config or
 // the manifest cannot be read.
-func refused(err error) error { return status.Error(codes.FailedPrecondition, err.Error()) }
+func refused(err error) error {
+	return status.Error(codes.FailedPrecondition, bound(err.Error(), maxDetail))
+}
 
 // streamEnd is the status of a stream whose context is over.
 func streamEnd(ctx context.Context) error { return status.FromContextError(ctx.Err()).Err() }

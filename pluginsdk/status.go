@@ -65,7 +65,8 @@ type Status struct {
 	// Class of the failure. When zero: user with a known exit code other than
 	// 0, else system; cancelled and lost follow from the phase.
 	Class Class
-	// ExitCode of the step's process; nil = unknown.
+	// ExitCode of the step's process, 0 to 255; nil = unknown. Another one is put
+	// into the message.
 	ExitCode *int
 	// Signal that ended the process, for example "SIGKILL".
 	Signal             string
@@ -76,7 +77,8 @@ type Status struct {
 // Output that the step left.
 type Output struct {
 	Name string
-	// Location is a path on the host's machine or a URI.
+	// Location is a path on the host's machine or a URI. An output whose name or
+	// location is no UTF-8 is left out, and the message says so.
 	Location string
 	// Bytes; -1 = unknown.
 	Bytes int64

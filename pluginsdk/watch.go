@@ -309,19 +309,20 @@ func statusOf(o observation) *operatorv1.Status {
 }
 
 func terminalOf(st Status) *operatorv1.Terminal {
+	list, warning := outputsOf(st.Outputs)
 	t := &operatorv1.Terminal{
-		Phase: operatorv1.Phase(st.Phase), Class: operatorv1.Class(terminalClass(st)), Signal: st.Signal,
-		Reason: bound(st.Reason, maxSummary), Message: bound(st.Message, maxMessage),
+		Phase: operatorv1.Phase(st.Phase), Class: operatorv1.Class(terminalClass(st)), Signal: bound(st.Signal, maxSummary),
+		Reason: bound(st.Reason, maxSummary), Outputs: list,
 		StartedAt: timestampOf(st.StartedAt), EndedAt: timestampOf(st.EndedAt), Restarts: int32(st.Restarts),
 		NativeState: bound(st.NativeState, maxSummary),
 	}
-	if st.ExitCode != nil {
-		code := int32(*st.ExitCode)
-		t.ExitCode = &code
+	if code := st.ExitCode; code != nil && *code >= 0 && *code <= maxExitCode {
+		told := int32(*code)
+		t.ExitCode = &told
+	} else if code != nil {
+		warning = more(fmt.Sprintf("the exit code %d is none of a process", *code), warning)
 	}
-	for _, o := range st.Outputs {
-		t.Outputs = append(t.Outputs, &operatorv1.Output{Name: o.Name, Location: o.Location, Bytes: o.Bytes})
-	}
+	t.Message = withWarning(st.Message, warning)
 	return t
 }
 

@@ -57,6 +57,7 @@ func sourceProblem(ctx context.Context, err error) error {
 	var (
 		large   *source.TooLargeError
 		many    *source.TooManyError
+		space   *source.NoSpaceError
 		link    *source.LinkError
 		special *source.SpecialError
 		target  *source.TargetError
@@ -77,6 +78,9 @@ func sourceProblem(ctx context.Context, err error) error {
 	case errors.As(err, &many):
 		e.Detail = biggest(many.Biggest)
 		e.Next = "leave out what the step does not need with exclude or .stephostignore"
+	case errors.As(err, &space):
+		e.Detail = biggest(space.Biggest)
+		e.Next = "leave data out with exclude or .stephostignore, free space, or move STEPHOST_HOME"
 	case errors.As(err, &link):
 		e.Next = fmt.Sprintf("exclude = [%q], or add what it points to as a source of its own, with a target", "/"+link.Path)
 	case errors.As(err, &special):

@@ -46,7 +46,7 @@ func (r *DirectoryRequest) roots() ([]source.Root, source.Options, error) {
 		}
 		roots = append(roots, source.Root{Path: path, Target: s.Target, Exclude: s.Exclude})
 	}
-	return roots, source.Options{AllowLarge: r.AllowLarge, NeverCopy: r.neverCopy()}, nil
+	return roots, source.Options{AllowLarge: r.AllowLarge, NeverCopy: r.neverCopy(), CopyDir: r.WorkDir}, nil
 }
 
 func (r *DirectoryRequest) requirements() requirements.Request {

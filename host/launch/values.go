@@ -56,7 +56,17 @@ func (v *values) part(source string, piece []byte, ended bool) {
 				v.line(piece)
 			}
 			return
-		case len(before)+len(piece) > valuesLimit+len(valuePrefix)+256 || !compatible(before, piece):
+		case !compatible(before, piece):
+			v.skip[source] = true
+			delete(v.partial, source)
+		case len(before)+len(piece) > valuesLimit+len(valuePrefix)+256:
+			// The rest of it is not kept, only its name.
+			head := append(before[:len(before):len(before)], piece[:min(len(piece), len(valuePrefix)+256)]...)
+			if name, _, ok := bytes.Cut(bytes.TrimPrefix(head, []byte(valuePrefix)), []byte("=")); ok && valueName().Match(name) {
+				v.tooLarge(name)
+			} else {
+				v.malformed()
+			}
 			v.skip[source] = true
 			delete(v.partial, source)
 		default:
@@ -87,11 +97,11 @@ func (v *values) line(line []byte) {
 	name, text, ok := bytes.Cut(bytes.TrimSuffix(line[len(valuePrefix):], []byte("\r")), []byte("="))
 	switch {
 	case !ok || !valueName().Match(name):
-		v.note(fmt.Sprintf("ignored a value line: write %sNAME=JSON with a NAME of letters, digits, '_', '.' and '-'", valuePrefix))
+		v.malformed()
 	case !json.Valid(text):
 		v.note(fmt.Sprintf("ignored the value %s: what stands after '=' is not JSON (a string needs quotes)", name))
 	case v.size+len(name)+len(text)-len(v.found[string(name)]) > valuesLimit:
-		v.note(fmt.Sprintf("ignored the value %s: the values of a run are limited to 64 KiB in all; write it to the output directory", name))
+		v.tooLarge(name)
 	default:
 		if old, exists := v.found[string(name)]; exists {
 			v.size -= len(name) + len(old)
@@ -100,6 +110,14 @@ func (v *values) line(line []byte) {
 		v.found[string(name)] = bytes.Clone(text)
 		v.changed = true
 	}
+}
+
+func (v *values) malformed() {
+	v.note(fmt.Sprintf("ignored a value line: write %sNAME=JSON with a NAME of letters, digits, '_', '.' and '-'", valuePrefix))
+}
+
+func (v *values) tooLarge(name []byte) {
+	v.note(fmt.Sprintf("ignored the value %s: the values of a run are limited to 64 KiB in all; write it to the output directory", name))
 }
 
 func (v *values) note(text string) {

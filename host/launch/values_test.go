@@ -25,6 +25,10 @@ func TestValues(t *testing.T) {
 		{"bad name", []string{"::stephost value a b=1\n"}, map[string]string{}, 1},
 		{"empty lines", []string{"\n", "\n\n::stephost value a=1\n"}, map[string]string{"a": "1"}, 0},
 		{"too much", []string{"::stephost value a=\"" + strings.Repeat("x", valuesLimit) + "\"\n"}, map[string]string{}, 1},
+		{"too much, in pieces", []string{"::stephost value a=\"", strings.Repeat("x", valuesLimit-100), strings.Repeat("x", 500), strings.Repeat("x", 1<<20), "\"\n::stephost value b=1\n"}, map[string]string{"b": "1"}, 1},
+		{"too much at once", []string{"::stephost value a=\"" + strings.Repeat("x", 2*valuesLimit), "\"\n::stephost value b=1\n"}, map[string]string{"b": "1"}, 1},
+		{"too much without a name", []string{"::stephost value " + strings.Repeat("x", valuesLimit), strings.Repeat("x", valuesLimit) + "\n"}, map[string]string{}, 1},
+		{"long ordinary line that begins alike", []string{"::stephost", strings.Repeat("x", 2*valuesLimit), "\n"}, map[string]string{}, 0},
 		{"long ordinary line", []string{strings.Repeat("x", 1<<20), "\n::stephost value a=1\n"}, map[string]string{"a": "1"}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

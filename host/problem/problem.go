@@ -61,7 +61,10 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(e.Summary)
 	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
+		// A cause that is only for programs has no text.
+		if text := e.Err.Error(); text != "" {
+			b.WriteString(": " + text)
+		}
 	}
 	return Bound(b.String(), Limit)
 }

@@ -21,6 +21,7 @@ func TestError(t *testing.T) {
 		{"subject", &problem.Error{Flavor: "local", Operator: "here", Run: "01J", Phase: "submit", Summary: "refused"},
 			"flavor local, operator here, run 01J, phase submit: refused"},
 		{"cause", &problem.Error{Summary: "cannot read", Err: fs.ErrPermission}, "cannot read: permission denied"},
+		{"a cause for programs alone", &problem.Error{Summary: "no Python found", Err: errors.New("")}, "no Python found"},
 	} {
 		t.Run(tc.name, func(t *testing.T) { assert.Equal(t, tc.want, tc.in.Error()) })
 	}

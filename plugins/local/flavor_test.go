@@ -111,6 +111,37 @@ func TestOutputsAndCleanup(t *testing.T) {
 	assert.Equal(t, operatorv1.Phase_PHASE_LOST, end.Phase, "a record that was removed cannot tell the verdict any more")
 }
 
+// What a step does to its output directory never costs its verdict, and what cannot
+// be listed is said.
+func TestOddOutputs(t *testing.T) {
+	h := newHarness(t)
+	for name, c := range map[string]struct {
+		script, message string
+		names           []string
+	}{
+		"a name that is no UTF-8": {`printf a > "$STEPHOST_OUTPUT_DIR/a"; printf z > "$STEPHOST_OUTPUT_DIR/$(printf 'bad\377')"; exit 3`,
+			`listed as one directory, since a name among them is no UTF-8 text: "bad\xff"`, []string{"."}},
+		"a file in its place": {`rm -rf "$STEPHOST_OUTPUT_DIR"; echo f > "$STEPHOST_OUTPUT_DIR"; exit 3`, "something else in the place of its STEPHOST_OUTPUT_DIR", nil},
+		"a link in its place": {`rm -rf "$STEPHOST_OUTPUT_DIR"; ln -s /tmp "$STEPHOST_OUTPUT_DIR"; exit 3`, "something else in the place of its STEPHOST_OUTPUT_DIR", nil},
+		"removed":             {`rm -rf "$STEPHOST_OUTPUT_DIR"; exit 3`, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := h.command(name, "sh", "-c", c.script)
+			end, _ := h.watch(s.Key, h.accepted(s))
+			assert.EqualValues(t, 3, end.GetExitCode())
+			if c.message == "" {
+				assert.Empty(t, end.GetMessage())
+			}
+			assert.Contains(t, end.GetMessage(), c.message)
+			var names []string
+			for _, o := range end.GetOutputs() {
+				names = append(names, o.GetName())
+			}
+			assert.Equal(t, c.names, names)
+		})
+	}
+}
+
 func TestCleanupLeavesALivingJobAlone(t *testing.T) {
 	h := newHarness(t)
 	s := h.step("living", "polite")

@@ -116,6 +116,38 @@ func TestStepsThatCannotStart(t *testing.T) {
 	}
 }
 
+// What the kernel takes from nobody is no matter of another attempt.
+func TestStepsWithTooLongTexts(t *testing.T) {
+	h := newHarness(t)
+	most := 32 * os.Getpagesize()
+	long := strings.Repeat("x", most)
+	for name, c := range map[string]struct {
+		change  func(s *operatorv1.Step)
+		message string
+	}{
+		"argument": {func(s *operatorv1.Step) { s.Argv = append(s.Argv, long) },
+			fmt.Sprintf("argument 1 of the command has %d bytes, and a process of this machine can be given at most %d in one", most+1, most)},
+		"secret": {func(s *operatorv1.Step) { s.Secrets = map[string]*operatorv1.Secret{"HUGE": {Value: long}} },
+			fmt.Sprintf(`the variable "HUGE" has %d bytes`, most+6)},
+		"all": {func(s *operatorv1.Step) {
+			s.Env = map[string]string{}
+			for i := range 100 {
+				s.Env[fmt.Sprint("V", i)] = long[:most-10]
+			}
+		}, "bytes together"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := h.command("long "+name, "true")
+			c.change(s)
+			end, _ := h.watch(s.Key, h.accepted(s))
+			assert.Equal(t, operatorv1.Class_CLASS_CONFIG, end.GetClass())
+			assert.Equal(t, "ArgumentsTooLong", end.GetReason())
+			assert.Contains(t, end.GetMessage(), c.message)
+			assert.NotContains(t, end.GetMessage(), "xxx")
+		})
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	h := newHarness(t)
 	for _, c := range []struct {

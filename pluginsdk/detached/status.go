@@ -107,10 +107,15 @@ func lookAtOrphan(job jobdir.Job, view jobdir.View, status pluginsdk.Status) (pl
 
 // Over is the last status of a job.
 func Over(job jobdir.Job, e *jobdir.Exit) pluginsdk.Status {
+	left, warning := outputs(job.Output())
+	message := e.Message
+	if message != "" && warning != "" {
+		message += "; "
+	}
 	return pluginsdk.Status{
-		Phase: phaseOf(e.Phase), Class: classOf(e.Class), Reason: e.Reason, Message: e.Message,
+		Phase: phaseOf(e.Phase), Class: classOf(e.Class), Reason: e.Reason, Message: message + warning,
 		NativeState: e.Phase, ExitCode: e.Code, Signal: e.Signal,
-		StartedAt: e.StartedAt, EndedAt: e.EndedAt, PhaseSince: e.EndedAt, Outputs: Outputs(job.Output()),
+		StartedAt: e.StartedAt, EndedAt: e.EndedAt, PhaseSince: e.EndedAt, Outputs: left,
 	}
 }
 

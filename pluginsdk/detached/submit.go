@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/stephost/stephost/internal/disk"
 	"github.com/stephost/stephost/pluginsdk"
 	"github.com/stephost/stephost/pluginsdk/detached/jobdir"
 	"github.com/stephost/stephost/pluginsdk/detached/notify"
@@ -82,7 +84,7 @@ func (j *Jobs) Submit(ctx context.Context, state jobdir.State, s *pluginsdk.Step
 	if !existing {
 		held, created, err := state.Create(job, meta)
 		if err != nil {
-			return pluginsdk.Handle{}, NoState(state, err)
+			return pluginsdk.Handle{}, notMade(state, job, err)
 		}
 		if existing = !created; existing {
 			if err := Same(held, meta); err != nil {
@@ -144,6 +146,16 @@ func Same(held, wanted jobdir.Meta) error {
 	}
 	return pluginsdk.Rejected(pluginsdk.Config("",
 		"the key %s belongs to another request (run %s, attempt %d): nothing was started", held.Key, held.RunID, held.Attempt))
+}
+
+// notMade explains why the job could not be made. Where there is no room for it nothing
+// is lost by waiting: the same request is sent again, and no attempt is spent. But
+// another Submit of the key may have made the job meanwhile.
+func notMade(state jobdir.State, job jobdir.Job, err error) error {
+	if _, held := job.ReadMeta(); !disk.Full(err) || !errors.Is(held, fs.ErrNotExist) {
+		return NoState(state, err)
+	}
+	return pluginsdk.Rejected(pluginsdk.Unreachable(fmt.Errorf("the state directory %s has no room for another job: %w", state.Root(), err)))
 }
 
 // NoState explains why the state directory cannot be used. Nothing was started.

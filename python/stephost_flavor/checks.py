@@ -65,7 +65,7 @@ async def plan(server: Server, r: pb.PlanRequest) -> pb.PlanResponse:
         return pb.PlanResponse(format="text", diagnostics=convert.diagnostics(e) + convert.warnings_of(step))
     return pb.PlanResponse(
         request=planned.request.encode("utf-8", "replace").decode(),
-        format=planned.format or "text",
+        format=convert.line(planned.format) or "text",
         notes=convert.texts(planned.notes),
         diagnostics=convert.warnings_of(step),
     )
@@ -83,7 +83,7 @@ async def scope(server: Server, r: pb.ScopeRequest) -> pb.ScopeResponse:
             # What a person wrote is wrong: asking again cannot help.
             return pb.ScopeResponse(diagnostics=convert.diagnostics(e))
         return pb.ScopeResponse(could_not_ask=convert.could_not_ask(e))
-    return pb.ScopeResponse(scope=pb.Scope(id=s.id, display=str(s)))
+    return pb.ScopeResponse(scope=pb.Scope(id=s.id, display=convert.line(str(s))))
 
 
 async def registry_auth(server: Server, r: pb.RegistryAuthRequest) -> pb.RegistryAuthResponse:
@@ -101,5 +101,5 @@ async def registry_auth(server: Server, r: pb.RegistryAuthRequest) -> pb.Registr
     except Exception as e:
         return pb.RegistryAuthResponse(diagnostics=convert.diagnostics(e))
     return pb.RegistryAuthResponse(
-        username=a.username, password=pb.Secret(value=a.password.reveal()), expires_at=convert.timestamp(a.expires_at), created=a.created
+        username=convert.line(a.username), password=pb.Secret(value=convert.line(a.password.reveal())), expires_at=convert.timestamp(a.expires_at), created=a.created
     )

@@ -23,16 +23,16 @@ async def find(server: Server, r: pb.FindRequest) -> pb.FindResponse:
         found: Found = await server.author.call("find", CHECK, lambda: f(Query(r.key, r.run_token)))
         jobs = [
             pb.FindResponse.Job(
-                key=j.handle.key or r.key,
+                key=convert.line(j.handle.key) or r.key,
                 attempt=j.attempt,
                 handle=convert.handle_proto(j.handle),
-                request_digest=j.request_digest,
+                request_digest=convert.line(j.request_digest),
                 incomplete=j.incomplete,
                 phase=int(j.phase),  # type: ignore[arg-type]
                 created_at=convert.timestamp(j.created_at),
-                native_name=j.handle.native_name,
-                url=j.handle.url,
-                run_id=j.run_id,
+                native_name=convert.line(j.handle.native_name),
+                url=convert.line(j.handle.url),
+                run_id=convert.line(j.run_id),
             )
             for j in found.jobs
         ]

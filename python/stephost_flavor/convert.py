@@ -11,8 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from . import errors
 from ._proto import operator_pb2 as pb
-from .limits import MAX_DETAIL, MAX_SUMMARY, MAX_TEXT
-from .status import Class, Handle, Phase, Scope, Status
+from .limits import MAX_DETAIL, MAX_EXIT_CODE, MAX_OUTPUTS, MAX_STRING, MAX_SUMMARY, MAX_TEXT
+from .status import Class, Handle, Output, Phase, Scope, Status
 from .step import Deadlines, Directory, Environment, Image, Raw, Resources, Secret, SourceRoot, Step
 
 V = TypeVar("V")
@@ -26,6 +26,11 @@ def bound(text: str, limit: int) -> str:
         data = data[: limit - 3] + b"..."
         return data.decode("utf-8", "ignore")
     return data.decode("utf-8")
+
+
+def line(text: str) -> str:
+    """A string of an answer that has no limit of its own."""
+    return bound(text, MAX_STRING)
 
 
 def timestamp(t: datetime | float | None) -> Timestamp | None:
@@ -123,7 +128,7 @@ def diagnostic(error: BaseException) -> pb.Diagnostic:
         d.detail = bound(text, MAX_DETAIL)
     for e in errors.chain(error):
         if isinstance(e, errors.Error) and e.attribute:
-            d.attribute.extend(e.attribute)
+            d.attribute.extend(line(part) for part in e.attribute)
             break
     outer = errors.find(error)
     if outer is not None and outer.warning:
@@ -173,26 +178,72 @@ def status_proto(st: Status, at: float) -> pb.Status:
         restarts=st.restarts,
         observed_at=timestamp(at),
         phase_since=timestamp(st.phase_since),
-        url=st.url,
+        url=line(st.url),
     )
 
 
 def terminal_proto(st: Status) -> pb.Terminal:
+    outputs, warning = outputs_proto(st.outputs)
+    code = st.exit_code
+    if code is not None and not 0 <= code <= MAX_EXIT_CODE:
+        code, warning = None, _more(f"the exit code {code} is none of a process", warning)
     t = pb.Terminal(
         phase=int(st.phase),  # type: ignore[arg-type]
-        signal=st.signal,
+        signal=bound(st.signal, MAX_SUMMARY),
         reason=bound(st.reason, MAX_SUMMARY),
-        message=bound(st.message, MAX_TEXT),
+        message=_with_warning(st.message, warning),
         started_at=timestamp(st.started_at),
         ended_at=timestamp(st.ended_at),
         restarts=st.restarts,
         native_state=bound(st.native_state, MAX_SUMMARY),
-        outputs=[pb.Output(name=o.name, location=o.location, bytes=o.bytes) for o in st.outputs],
+        outputs=outputs,
     )
     setattr(t, "class", int(_terminal_class(st)))
-    if st.exit_code is not None:
-        t.exit_code = st.exit_code
+    if code is not None:
+        t.exit_code = code
     return t
+
+
+def outputs_proto(outputs: list[Output]) -> tuple[list[pb.Output], str]:
+    """The list as the contract takes it, and what a person should hear of it. A name
+    or a place that is no UTF-8 (os.fsdecode gives such) cannot be told, and one that
+    was made so would lead nowhere."""
+    told: list[pb.Output] = []
+    bad: list[str] = []
+    size = 0
+    for i, o in enumerate(outputs):
+        try:
+            size += len(o.name.encode()) + len(o.location.encode())
+        except UnicodeEncodeError:
+            bad.append(f"{o.name[:80]!r} at {o.location[:200]!r}")
+            continue
+        if size > MAX_OUTPUTS:
+            return told, _more(_no_text(bad), f"{_count(len(outputs) - i)} not listed, since the list would be longer than 1 MiB")
+        told.append(pb.Output(name=o.name, location=o.location, bytes=o.bytes))
+    return told, _no_text(bad)
+
+
+def _no_text(bad: list[str]) -> str:
+    if not bad:
+        return ""
+    names = "its name is" if len(bad) == 1 else "their names are"
+    return f"{_count(len(bad))} not listed, since {names} no UTF-8 text: {bad[0]}" + (", ..." if len(bad) > 1 else "")
+
+
+def _count(n: int) -> str:
+    return "1 output is" if n == 1 else f"{n} outputs are"
+
+
+def _more(a: str, b: str) -> str:
+    return "; ".join(text for text in (a, b) if text)
+
+
+def _with_warning(message: str, warning: str) -> str:
+    """A message of at most MAX_TEXT bytes that ends with the warning."""
+    if not warning:
+        return bound(message, MAX_TEXT)
+    warning = bound(warning, MAX_TEXT // 2)
+    return _more(bound(message, MAX_TEXT - len(warning.encode()) - len("; ")), warning)
 
 
 def _terminal_class(st: Status) -> Class:

@@ -54,7 +54,8 @@ class Error(Exception):
 
 
 class User(Error):
-    """The step's own process ended with this code (or by this signal)."""
+    """The step's own process ended with this code, 0 to 255 (or by this signal). Any
+    other is none of a process: it stands in the message, and stephost exits with 1."""
 
     class_ = Class.USER
 

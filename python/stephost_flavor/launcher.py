@@ -21,6 +21,7 @@ from .implementation import CAPABILITIES, Session, plain_methods
 from .interface import Launcher
 from .launcher_job import Job
 from .launcher_logs import read_logs
+from .limits import LAUNCH_DELAY
 from .logwriter import LogRequest, LogWriter
 from .manifest import Manifest, agree
 from .status import CancelOptions, Found, Handle, Query, Scope, Status, What
@@ -112,6 +113,9 @@ class LauncherImplementation:
         timer: threading.Timer | None = None
         held = False
         try:
+            job.answered.wait(LAUNCH_DELAY)
+            if job.cancelled.is_set():
+                raise errors.Cancelled("the step was ended before it started")
             if slots is not None:
                 while not (held := slots.acquire(timeout=0.1)):
                     if job.cancelled.is_set():
@@ -138,7 +142,10 @@ class LauncherImplementation:
         except (ValueError, KeyError, TypeError) as e:
             raise errors.System("the handle cannot be read") from e
         with self._lock:
-            return self._jobs.get(h.key), directory, attempt
+            job = self._jobs.get(h.key)
+        if job is not None:
+            job.answered.set()
+        return job, directory, attempt
 
     def _status(self, h: Handle) -> Status:
         j, directory, _ = self._job(h)

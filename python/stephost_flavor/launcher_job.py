@@ -66,6 +66,8 @@ class Job:
     cancelled: Cancellation = field(default_factory=Cancellation)
     """Ends the step, for whatever reason."""
     done: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
+    """The host has the job's handle, or there is no reason to wait for that."""
 
     def __post_init__(self) -> None:
         self._mu = threading.Lock()
@@ -120,6 +122,7 @@ class Job:
                 self._cancel_asked = True
                 self._set(phase=Phase.CANCELLING, phase_since=_now())
         self.cancelled.set()
+        self.answered.set()
 
     def expire(self) -> None:
         """The step's own time limit is over."""

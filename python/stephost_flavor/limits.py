@@ -8,6 +8,19 @@ MAX_SUMMARY = 200
 MAX_DETAIL = 8 << 10
 MAX_TEXT = 1 << 10
 MAX_ENTRY = 64 << 10
+MAX_SCOPE = 1 << 10
+
+# Every string of an answer that has no smaller limit of its own.
+MAX_STRING = 64 << 10
+# The names and places of a list of outputs: a terminal event that is too large for a
+# message would never arrive.
+MAX_OUTPUTS = 1 << 20
+# The largest exit code of a process that can be told.
+MAX_EXIT_CODE = 255
+# How long a step of a Launcher waits at most for the call that shows that the answer
+# of submit has arrived. A step that ends its process at once would take the answer
+# with it, and nobody could tell that it was ever begun.
+LAUNCH_DELAY = 1.0
 MAX_MANIFEST = 256 << 10
 
 # A person at a debugger: how long a plugin waits for `launch --attach-plugin`, and

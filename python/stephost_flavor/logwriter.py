@@ -166,7 +166,12 @@ class LogWriter:
         s = self._sources.get(source.name)
         if s is None:
             p = pb.LogSource(
-                name=source.name, attempt=source.attempt, epoch=source.epoch, node=source.node, container=source.container, stream=source.stream
+                name=convert.line(source.name),
+                attempt=source.attempt,
+                epoch=source.epoch,
+                node=source.node,
+                container=convert.line(source.container),
+                stream=convert.line(source.stream),
             )
             s = self._sources[source.name] = _State(p)
         return s
@@ -181,6 +186,8 @@ class LogWriter:
         self._check()
 
     def _put(self, s: _State, time: Timestamp | None, data: bytes, cursor: str, partial: bool) -> None:
+        if not cursor.isascii():
+            cursor = convert.line(cursor)
         size = len(data) + len(cursor) + ENTRY_OVERHEAD
         self._room()
         fresh = s.open is None or s.taken != self._taken or s.size + size > LOG_MESSAGE

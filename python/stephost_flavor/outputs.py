@@ -62,7 +62,7 @@ async def _list(server: Server, c: Call, handle: Handle, r: pb.ReadOutputRequest
 
 def _message(f: OutputFile, offset: int) -> pb.ReadOutputResponse:
     return pb.ReadOutputResponse(
-        file=pb.OutputFile(name=f.name, bytes=f.bytes, version=_version(f), modified_at=convert.timestamp(f.modified_at), offset=offset)
+        file=pb.OutputFile(name=convert.line(f.name), bytes=f.bytes, version=_version(f), modified_at=convert.timestamp(f.modified_at), offset=offset)
     )
 
 

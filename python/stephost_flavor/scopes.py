@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import convert, errors
-from .limits import MAX_SCOPES, SCOPE
+from .limits import MAX_SCOPE, MAX_SCOPES, SCOPE
 from .status import Scope
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Scopes:
         scope = await self._author.call("scope", SCOPE, call.session.scope)
         if not isinstance(scope, Scope) or not scope.id:
             raise errors.System("the flavor's scope returned no Scope with an id")
+        # Made to fit, the ids of two places could be equal.
+        if len(scope.id) > MAX_SCOPE or convert.bound(scope.id, MAX_SCOPE) != scope.id:
+            raise errors.System(f"the flavor's scope returned an id that is no UTF-8 text of 1 to {MAX_SCOPE} bytes")
         if len(self._live) >= MAX_SCOPES:
             self._live.clear()
         self._live[call.credentials] = (scope, at)

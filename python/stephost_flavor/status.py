@@ -52,7 +52,8 @@ class Output:
 
     name: str
     location: str
-    """A path on the host's machine, or a URI."""
+    """A path on the host's machine, or a URI. An output whose name or location is no
+    UTF-8 is left out, and the message says so."""
     bytes: int = -1
     """-1 = unknown."""
 
@@ -96,7 +97,8 @@ class Status:
     """Of the failure. When unspecified: USER with a known exit code other than
     0, else SYSTEM; CANCELLED and LOST follow from the phase."""
     exit_code: int | None = None
-    """Of the step's process; None = unknown."""
+    """Of the step's process, 0 to 255; None = unknown. Another one is put into the
+    message."""
     signal: str = ""
     """That ended the process, for example "SIGKILL"."""
     started_at: datetime | None = None

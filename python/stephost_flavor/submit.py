@@ -41,7 +41,9 @@ async def _submit(server: Server, c: Call, step: Step) -> pb.SubmitResponse:
             raise errors.System(f"submit returned {type(h).__name__}, not a Handle")
         if len(h.data) > MAX_HANDLE:
             raise errors.System(f"the handle has {len(h.data)} bytes, more than {MAX_HANDLE}")
-        accepted = pb.SubmitResponse.Accepted(handle=convert.handle_proto(h), existing=h.existing, url=h.url, native_name=h.native_name)
+        accepted = pb.SubmitResponse.Accepted(
+            handle=convert.handle_proto(h), existing=h.existing, url=convert.line(h.url), native_name=convert.line(h.native_name)
+        )
     except Exception as e:
         answer = nothing_sent(e) if errors.is_rejected(e) else uncertain(e)
         answer.diagnostics.extend(convert.warnings_of(step))

@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stephost_flavor import Class, Phase, Status, Step, errors, launcher_job
+from stephost_flavor import Class, Launcher, LaunchStep, Phase, Status, Step, errors, launcher_job
+from stephost_flavor._proto import operator_pb2 as pb
+from stephost_flavor.launcher import LauncherImplementation
+from stephost_flavor.limits import LAUNCH_DELAY
 from stephost_flavor.launcher_job import begin, status_from_disk, write_end
 
 
@@ -16,6 +22,44 @@ def step(run_dir: Path, digest: str = "d") -> Step:
 
 def nothing() -> None:
     pass
+
+
+class Noted(Launcher):
+    def __init__(self) -> None:
+        self.began = threading.Event()
+
+    def launch(self, step: LaunchStep) -> None:
+        self.began.set()
+
+
+def test_answers_first(tmp_path: Path) -> None:
+    """A step that ends its process must not take the answer of submit with it: it
+    begins when a call with its handle has come, or a moment later."""
+    flavor = Noted()
+    session = LauncherImplementation(flavor).open(pb.Values(json=b"{}"))
+    assert session.submit is not None and session.status is not None
+    at = time.monotonic()
+    handle = session.submit(step(tmp_path))
+    assert not flavor.began.wait(0.05)
+    handle.key = "k" * 26
+    session.status(handle)
+    assert flavor.began.wait(30) and time.monotonic() - at < LAUNCH_DELAY
+
+    flavor.began.clear()
+    session.submit(replace(step(tmp_path), key="j" * 26))
+    assert flavor.began.wait(30), "also where nobody asks"
+
+
+def test_what_ends_first_never_begins(tmp_path: Path) -> None:
+    flavor = Noted()
+    implementation = LauncherImplementation(flavor)
+    session = implementation.open(pb.Values(json=b"{}"))
+    assert session.submit is not None and session.status is not None
+    handle = session.submit(step(tmp_path))
+    handle.key = "k" * 26
+    implementation.close(30)
+    assert session.status(handle).phase == Phase.LOST
+    assert not flavor.began.is_set()
 
 
 def test_never_started_twice(tmp_path: Path) -> None:

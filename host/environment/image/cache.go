@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/stephost/stephost/host/environment/internal/sweep"
 )
 
 const (
@@ -177,15 +178,14 @@ func (c *cache) rename(tmp *os.File, path string) error {
 // sweep removes what nobody will ask for again. It is done after a build that
 // wrote something, and its failures are nobody's.
 func (c *cache) sweep() {
-	for dir, age := range map[string]time.Duration{"tmp": staleAfter, "partial": staleAfter, "blobs": unusedAfter} {
-		list, err := os.ReadDir(c.path(dir))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		for _, e := range list {
-			if fi, err := e.Info(); err == nil && time.Since(fi.ModTime()) > age {
-				_ = os.Remove(c.path(dir, e.Name()))
-			}
-		}
-	}
+	Sweep(filepath.Dir(c.dir), sweep.Options{Before: time.Now().Add(-unusedAfter)})
+}
+
+// Sweep removes blobs that no build asked for since a time, and what killed builds
+// have left, and returns the bytes. What is removed can always be made again.
+func Sweep(cacheDir string, o sweep.Options) int64 {
+	c := newCache(cacheDir)
+	bytes := o.Files(c.path("blobs"))
+	o.Before = time.Now().Add(-staleAfter)
+	return bytes + o.Files(c.path("tmp")) + o.Files(c.path("partial"))
 }

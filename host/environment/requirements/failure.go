@@ -43,15 +43,13 @@ type Error struct {
 	Err error
 }
 
+// Error is the text of the cause, "" without one: Kind and Package are for programs,
+// the problem around it says them in words.
 func (e *Error) Error() string {
-	s := string(e.Kind)
-	if e.Package != "" {
-		s += ": " + e.Package
+	if e.Err == nil {
+		return ""
 	}
-	if e.Err != nil {
-		s += ": " + redact(e.Err.Error())
-	}
-	return s
+	return redact(e.Err.Error())
 }
 
 // Unwrap is the cause.

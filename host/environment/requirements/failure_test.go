@@ -56,3 +56,29 @@ func TestFailure(t *testing.T) {
 	p := failure("pip", nil, "", errors.New("signal: killed"))
 	assert.Contains(t, p.Error(), "pip could not install the requirements")
 }
+
+// The word of a kind is for programs; a person reads the summary and the cause.
+func TestNoWordOfAKindIsShown(t *testing.T) {
+	for name, tc := range map[string]struct {
+		request Request
+		kind    Kind
+		want    string
+	}{
+		"neither version nor path": {Request{Python: "garbage"}, Invalid, `phase preparing: python = "garbage" is neither a version nor a path`},
+		"no such version":          {Request{Python: "3.99"}, NoPython, "phase preparing: no Python 3.99 found"},
+		"no such file":             {Request{File: "none.txt"}, Invalid, "none.txt: stat "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.request.Environ, tc.request.Dir = plain(t), t.TempDir()
+			_, err := Resolve(t.Context(), tc.request)
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, tc.kind, e.Kind)
+			if tc.request.File == "" {
+				assert.Equal(t, tc.want, err.Error())
+			}
+			assert.Contains(t, err.Error(), tc.want)
+			assert.NotContains(t, err.Error(), string(tc.kind)+":")
+		})
+	}
+}

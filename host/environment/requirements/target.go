@@ -228,14 +228,12 @@ func (t *targetBuild) locked(ctx context.Context) (*Target, error) {
 	if out, ok := t.cached(); ok { // made while we waited
 		return out, nil
 	}
-	t.lock, t.tmp = l, name+".tmp"
-	if err := os.RemoveAll(t.tmp); err != nil {
+	t.lock = l
+	if err := os.MkdirAll(filepath.Join(t.dir, "trees"), 0o700); err != nil {
 		return nil, &scratchError{err}
 	}
-	for _, dir := range []string{t.tmp, filepath.Join(t.dir, "trees")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, &scratchError{err}
-		}
+	if err := t.open(name); err != nil {
+		return nil, &scratchError{err}
 	}
 	defer os.RemoveAll(t.tmp)
 	return t.build(ctx)

@@ -95,7 +95,7 @@ func TestTargetKilledBuilder(t *testing.T) {
 		out, err := build().CombinedOutput()
 		require.NoError(t, err, string(out))
 		assert.True(t, strings.HasPrefix(string(out), "built sha256:"), string(out))
-		left, err := filepath.Glob(filepath.Join(cache, "packages", "requests", "*.tmp"))
+		left, err := filepath.Glob(filepath.Join(cache, "packages", "requests", "*.tmp*"))
 		require.NoError(t, err)
 		assert.Empty(t, left)
 	})

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // layOut turns what the installer left into the tree, names it by its content
@@ -98,7 +99,8 @@ func (t *targetBuild) keepEmpty(out *Target) error {
 // place moves the tree to its name. One that is there already has the same
 // content: another request gave it.
 func (t *targetBuild) place(root, name string) error {
-	if exists(name) {
+	now := time.Now() // for whoever removes old ones
+	if os.Chtimes(name, now, now) == nil {
 		return nil
 	}
 	if err := syncTree(root); err != nil {

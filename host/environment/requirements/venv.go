@@ -86,7 +86,9 @@ func (s *Set) Ensure(ctx context.Context, o BuildOptions) (string, error) {
 	venv := s.Venv(cache)
 	if s.Complete(cache) {
 		s.used(venv)
-		return venv, nil
+		if s.Complete(cache) { // a sweep may just have taken it
+			return venv, nil
+		}
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -104,7 +106,7 @@ func (s *Set) Ensure(ctx context.Context, o BuildOptions) (string, error) {
 	if s.Complete(cache) { // built while we waited
 		return venv, nil
 	}
-	b := &builder{set: s, options: o, venv: venv, workshop: workshop{tmp: venv + ".tmp", tool: s.Tool, environ: s.environ,
+	b := &builder{set: s, options: o, venv: venv, workshop: workshop{tool: s.Tool, environ: s.environ,
 		items: s.items, constraints: s.constraints, projects: s.projects, neverCopy: s.neverCopy, store: o.Store,
 		progress: o.Progress, logger: o.Logger, lock: l, redactor: newRedactor(s.environ, secretLines(s.items, s.constraints)...)}}
 	if err := b.build(ctx); err != nil {
@@ -164,13 +166,15 @@ func (b *builder) build(ctx context.Context) (err error) {
 	if s.installer.name == "pip" && !s.Interpreter.Venv {
 		return noVenv(s.Interpreter)
 	}
-	for _, dir := range []string{b.venv, b.tmp} {
-		if err := os.RemoveAll(dir); err != nil {
-			return s.cacheError(ctx, "replace", err)
-		}
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return s.cacheError(ctx, "make", err)
-		}
+	if err := os.RemoveAll(b.venv); err != nil {
+		return s.cacheError(ctx, "replace", err)
+	}
+	if err := os.Mkdir(b.venv, 0o700); err != nil {
+		return s.cacheError(ctx, "make", err)
+	}
+	if err := b.open(b.venv); err != nil {
+		os.RemoveAll(b.venv)
+		return s.cacheError(ctx, "make", err)
 	}
 	defer func() {
 		os.RemoveAll(b.tmp)

@@ -98,7 +98,9 @@ func TestVenvIsBuiltOnceAndComesBack(t *testing.T) {
 	assert.Equal(t, "1.0", imports(t, first.venv, "tiny"))
 	assert.Contains(t, first.said, "installing 2 packages")
 	assert.Contains(t, first.said, "making a virtual environment with Python "+first.set.Interpreter.Version)
-	assert.NoFileExists(t, first.venv+".tmp")
+	left, err := filepath.Glob(first.venv + scratch + "*")
+	require.NoError(t, err)
+	assert.Empty(t, left)
 
 	again, err := ensure(t.Context(), cache, r)
 	require.NoError(t, err)
@@ -335,6 +337,21 @@ func TestKilledBuilder(t *testing.T) {
 	out, err := again.CombinedOutput()
 	require.NoError(t, err, string(out))
 	assert.Equal(t, "built\n", string(out))
+}
+
+// A killed builder's scratch directory, to which something of it still writes, is
+// neither in the way nor taken over.
+func TestScratchIsNeverShared(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key")
+	one, two := workshop{}, workshop{}
+	require.NoError(t, one.open(name))
+	require.NoError(t, os.WriteFile(filepath.Join(one.tmp, "left"), nil, 0o600))
+	require.NoError(t, two.open(name))
+	assert.NotEqual(t, one.tmp, two.tmp)
+	assert.NoDirExists(t, one.tmp)
+	left, err := os.ReadDir(two.tmp)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 // TestUV installs with uv, which it gets from the package index when it is not

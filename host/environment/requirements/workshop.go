@@ -33,6 +33,20 @@ type workshop struct {
 	redactor    *redactor
 }
 
+// scratch is behind the name of what is made, in that of its private directory.
+const scratch = ".tmp"
+
+// open makes the private directory, of a name that was never there: what a killed
+// builder has left may still write to its own one.
+func (w *workshop) open(name string) (err error) {
+	left, _ := filepath.Glob(name + scratch + "*") // a key has nothing that Glob would read
+	for _, dir := range left {
+		_ = os.RemoveAll(dir)
+	}
+	w.tmp, err = os.MkdirTemp(filepath.Dir(name), filepath.Base(name)+scratch+"-*")
+	return err
+}
+
 // secretLines are the lines whose addresses may hold credentials.
 func secretLines(lists ...[]item) []string {
 	var found []string

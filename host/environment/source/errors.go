@@ -26,6 +26,25 @@ func (e *TooManyError) Error() string {
 	return fmt.Sprintf("it has more than %d files and directories", MaxEntries)
 }
 
+// NoSpaceError refuses a tree that does not fit on a disk.
+type NoSpaceError struct {
+	// Dir is where it would be written; Need and Free are bytes. Twice: Need is for
+	// the cached copy and for the step's own.
+	Dir        string
+	Need, Free int64
+	Twice      bool
+	// Biggest holds up to ten paths, biggest first.
+	Biggest []Size
+}
+
+func (e *NoSpaceError) Error() string {
+	both := ""
+	if e.Twice {
+		both = " for the cached copy and the step's own"
+	}
+	return fmt.Sprintf("it needs %s%s on the disk of %s, where %s are free", FormatBytes(e.Need), both, e.Dir, FormatBytes(e.Free))
+}
+
 // LinkError refuses a link that leaves its root.
 type LinkError struct {
 	// Path is relative to the root, Root its path, Target as the link says.

@@ -10,7 +10,8 @@ import (
 const packTries = 3
 
 // Pack scans the roots and adds the tree to the store, again when a file
-// changed in between. A file that goes on changing is a *ChangedError.
+// changed in between. A file that goes on changing is a *ChangedError, a tree
+// for which the disk has no room a *NoSpaceError.
 func (s *Store) Pack(ctx context.Context, roots []Root, o Options) (*Tree, error) {
 	var changed *ChangedError
 	for try := 1; ; try++ {
@@ -18,7 +19,7 @@ func (s *Store) Pack(ctx context.Context, roots []Root, o Options) (*Tree, error
 		if err != nil {
 			return nil, err
 		}
-		err = s.Add(ctx, t)
+		err = s.add(ctx, t, o.CopyDir)
 		if err == nil {
 			return t, nil
 		}

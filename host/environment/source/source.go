@@ -32,6 +32,9 @@ type Options struct {
 	AllowLarge bool
 	// NeverCopy holds absolute paths that are left out wherever they lie.
 	NeverCopy []string
+	// CopyDir is where the tree will be copied to, if that is known: Pack then looks
+	// whether there is room for it too. It need not be there yet.
+	CopyDir string
 }
 
 // Kind says what an entry is.

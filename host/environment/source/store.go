@@ -14,10 +14,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/stephost/stephost/internal/disk"
 )
 
 const (
@@ -31,10 +34,13 @@ const (
 
 // Store keeps the contents of source files, each under its hash. Any number of
 // processes may use one directory at once. A Store is safe for concurrent use.
-type Store struct{ dir string }
+type Store struct {
+	dir  string
+	free func(dir string) (free, total int64, ok bool)
+}
 
 // NewStore is the store in dir. Nothing is opened or created.
-func NewStore(dir string) *Store { return &Store{dir: dir} }
+func NewStore(dir string) *Store { return &Store{dir: dir, free: disk.Free} }
 
 func (s *Store) blob(sum [32]byte) string {
 	name := hex.EncodeToString(sum[:])
@@ -44,16 +50,17 @@ func (s *Store) blob(sum [32]byte) string {
 // Add hashes the files of a tree that came from Scan, keeps their contents, and
 // sets every Hash and the Digest. A file whose stat tuple is that of an earlier
 // Add is not read again. A file that was written since the scan is a
-// *ChangedError: scan again.
-func (s *Store) Add(ctx context.Context, t *Tree) error {
+// *ChangedError: scan again. Where there is no room for all of them, nothing is
+// written (*NoSpaceError).
+func (s *Store) Add(ctx context.Context, t *Tree) error { return s.add(ctx, t, "") }
+
+func (s *Store) add(ctx context.Context, t *Tree, copyDir string) error {
 	if t.Files == 0 {
 		t.Digest = digest(t.Entries)
 		return nil
 	}
 	known := s.loadHashes(t)
-	a := &adder{store: s}
-	g, all := errgroup.WithContext(ctx)
-	g.SetLimit(2 * runtime.GOMAXPROCS(0)) // readers that wait for the disk
+	var lacking []*Entry
 	for i := range t.Entries {
 		e := &t.Entries[i]
 		if e.Kind != File {
@@ -63,6 +70,15 @@ func (s *Store) Add(ctx context.Context, t *Tree) error {
 			e.Hash = sum
 			continue
 		}
+		lacking = append(lacking, e)
+	}
+	if err := s.room(t, slices.Clone(lacking), copyDir); err != nil {
+		return err
+	}
+	a := &adder{store: s}
+	g, all := errgroup.WithContext(ctx)
+	g.SetLimit(2 * runtime.GOMAXPROCS(0)) // readers that wait for the disk
+	for _, e := range lacking {
 		if all.Err() != nil {
 			break
 		}
@@ -255,6 +271,9 @@ func (s *Store) Open(e *Entry) (*os.File, error) {
 	if err != nil {
 		f.Close()
 		return nil, &MissingBlobError{Path: e.Path, Err: err}
+	}
+	if now := time.Now(); now.Sub(fi.ModTime()) > usedEvery {
+		_ = os.Chtimes(name, now, now) // for Sweep
 	}
 	return f, nil
 }

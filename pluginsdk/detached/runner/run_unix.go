@@ -126,6 +126,8 @@ func (r *runner) startStep(gpus *limit.Held, group *limit.Group) (pid int, err e
 		return 0, cannotStart(codeNotFound, "CommandNotFound", "%s: its interpreter (the #! line) does not exist", path)
 	case errors.Is(err, unix.EACCES):
 		return 0, cannotStart(codeNotExecutable, "CommandNotExecutable", "%s: %w", path, err)
+	case errors.Is(err, unix.E2BIG):
+		return 0, tooLong(r.spec.Argv, env)
 	}
 	return 0, fmt.Errorf("starting %s: %w", path, err)
 }
@@ -187,12 +189,15 @@ func notStarted(err error) jobdir.Exit {
 		start *startError
 		much  *limit.TooMuchError
 		free  *limit.NoFreeGPUError
+		long  *tooLongError
 	)
 	switch {
 	case errors.As(err, &start):
 		e.Class, e.Code, e.Reason = jobdir.ClassUser, &start.code, start.reason
 	case errors.As(err, &much), errors.Is(err, limit.ErrNoMemoryLimit):
 		e.Class, e.Reason = jobdir.ClassConfig, "ResourcesRefused"
+	case errors.As(err, &long):
+		e.Class, e.Reason = jobdir.ClassConfig, "ArgumentsTooLong"
 	case errors.As(err, &free):
 		e.Class, e.Reason = jobdir.ClassCapacity, "NoFreeGPU"
 	}

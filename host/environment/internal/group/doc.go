@@ -5,6 +5,6 @@
 //
 //   - Run returns only after the tool was reaped and its group was killed; where
 //     the system allows (Linux), a tool also dies with this process;
-//   - the tool reads /dev/null, never the terminal: it cannot ask for a password;
+//   - the tool reads an empty file, never the terminal: it cannot ask for a password;
 //   - what is kept of its output is bounded.
 package group

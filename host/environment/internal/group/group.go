@@ -32,7 +32,9 @@ type Command struct {
 	Argv []string
 	Dir  string
 	Env  []string
-	// Hold is kept open in the tool for as long as it lives.
+	// Hold is an empty file that is kept open in the tool and in what it starts, for
+	// as long as any of it lives. It is their standard input too: that is what tools
+	// hand on to their children, while they close what else they have.
 	Hold *os.File
 	// Capture keeps standard output apart, in Outcome.Stdout.
 	Capture bool
@@ -61,7 +63,7 @@ func Run(ctx context.Context, c Command) (*Outcome, error) {
 	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	if c.Hold != nil && runtime.GOOS != "windows" {
-		cmd.ExtraFiles = []*os.File{c.Hold}
+		cmd.Stdin, cmd.ExtraFiles = c.Hold, []*os.File{c.Hold}
 	}
 	setGroup(cmd)
 	readers := &readers{}

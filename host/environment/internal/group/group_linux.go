@@ -13,7 +13,8 @@ const waitsUnreaped = true
 
 func setGroup(cmd *exec.Cmd) {
 	// Pdeathsig: when this process is killed, the tool must not go on writing to
-	// what the next one will build anew.
+	// what the next one will build anew. It does not reach what the tool has
+	// started: for the end of that the next one waits (Command.Hold).
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 

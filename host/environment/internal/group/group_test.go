@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stephost/stephost/host/environment/internal/group"
+	"github.com/stephost/stephost/host/environment/internal/lock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,4 +116,40 @@ func TestEndedContextStartsNothing(t *testing.T) {
 	_, err := group.Run(ctx, group.Command{Argv: sh(`: > "$1"`, file)})
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.NoFileExists(t, file)
+}
+
+// The tool is killed with its parent, what it has started is not: that goes on
+// holding what the next builder waits for, even where the tool hands on nothing but
+// its standard streams.
+func TestHoldIsHandedOn(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("NOT TESTED here: there is no setsid")
+	}
+	name := filepath.Join(t.TempDir(), "lock")
+	l, err := lock.Take(t.Context(), name, nil)
+	require.NoError(t, err)
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	_, err = group.Run(t.Context(), group.Command{Hold: l.File(),
+		Argv: sh(`setsid --fork sh -c 'echo $$ > "$1.new" && mv "$1.new" "$1" && exec sleep 3600' sh "$1" 3<&- >/dev/null 2>&1; cat`, pidFile)})
+	require.NoError(t, err, "what is held is empty to read")
+	var pid int
+	require.Eventually(t, func() bool {
+		data, err := os.ReadFile(pidFile)
+		if err != nil {
+			return false
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(data)))
+		return err == nil
+	}, hang, time.Millisecond)
+	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+	require.NoError(t, l.File().Close()) // as the death of the holder does
+
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = lock.Take(ctx, name, nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	l, err = lock.Take(t.Context(), name, nil)
+	require.NoError(t, err)
+	l.Release()
 }

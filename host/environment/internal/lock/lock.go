@@ -47,6 +47,19 @@ func Take(ctx context.Context, name string, waiting func()) (*Lock, error) {
 	}
 }
 
+// Try takes the lock if nobody holds it; else the result is nil.
+func Try(name string) *Lock {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil
+	}
+	if ok, err := try(f); !ok || err != nil {
+		f.Close()
+		return nil
+	}
+	return &Lock{file: f}
+}
+
 // File is the open lock file, for a child that shall keep the lock.
 func (l *Lock) File() *os.File { return l.file }
 

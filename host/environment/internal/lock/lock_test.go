@@ -45,6 +45,17 @@ func TestOneAtATime(t *testing.T) {
 	assert.Equal(t, 1, most)
 }
 
+func TestTry(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	l := lock.Try(name)
+	require.NotNil(t, l)
+	assert.Nil(t, lock.Try(name))
+	l.Release()
+	l = lock.Try(name)
+	require.NotNil(t, l)
+	l.Release()
+}
+
 func TestWaitEndsWithItsContext(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lock")
 	l, err := lock.Take(t.Context(), name, nil)
