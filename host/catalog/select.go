@@ -89,6 +89,11 @@ type Selection struct {
 // Select chooses the operator and resolves the step. The error is
 // hcl.Diagnostics or a *problem.Error. No plugin is started.
 func (c *Catalog) Select(ctx context.Context, q StepRequest) (*Selection, error) {
+	if q.Step != "" && (q.Project == nil || q.Project.Steps[q.Step] == nil) {
+		// Before any word about operators: a mistyped step names none.
+		_, diags := project.Resolve(ctx, project.ResolveRequest{Project: q.Project, Step: q.Step})
+		return nil, diags
+	}
 	name := q.operatorName()
 	sel := &Selection{}
 	var err error

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -81,6 +82,8 @@ func TestWhichOperator(t *testing.T) {
 		{name: "the project's default comes first", project: step + strings.Replace(operatorB, "flavor", "default = true\n  flavor", 1),
 			stored: []string{"a"}, chosen: "a", want: "b"},
 		{name: "the step's own", project: strings.Replace(step, "command", "operator = \"b\"\n  command", 1) + operatorA + operatorB, want: "b"},
+		{name: "no such step, and several operators", project: strings.ReplaceAll(step, `"s"`, `"sa"`) + operatorA + operatorB,
+			summary: "No such step", detail: `Did you mean "sa"?`},
 		{name: "one that is not there", project: strings.Replace(step, "command", "operator = \"c\"\n  command", 1) + operatorA, summary: `there is no operator "c"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -94,8 +97,14 @@ func TestWhichOperator(t *testing.T) {
 			}
 			sel, err := c.Select(t.Context(), catalog.StepRequest{Project: read(t, c, tc.project), Step: "s", Stage: schema.StageStep})
 			if tc.summary != "" {
-				p := problem.Of(err)
 				require.Error(t, err)
+				var diags hcl.Diagnostics
+				if errors.As(err, &diags) {
+					assert.Equal(t, tc.summary, diags[0].Summary)
+					assert.Contains(t, diags[0].Detail, tc.detail)
+					return
+				}
+				p := problem.Of(err)
 				assert.Contains(t, p.Error(), tc.summary)
 				assert.Contains(t, p.Detail, tc.detail)
 				assert.NotEmpty(t, p.Next)

@@ -108,7 +108,7 @@ func (h Home) Make(dir string) error {
 		return nil
 	}
 	e := &problem.Error{Summary: "cannot write to stephost's home " + h.root, Err: err,
-		Next: "set STEPHOST_HOME to a directory that you may write to"}
+		Next: Next(err)}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return e
 	}

@@ -50,6 +50,7 @@ func Parse(src *diag.Sources, file string, data []byte) (*Manifest, hcl.Diagnost
 	f, diags := src.Parse(file, data)
 	p.diags = append(p.diags, diags...)
 	if !diags.HasErrors() {
+		p.printable(f.Body)
 		p.root(f.Body, start)
 	}
 	diags = src.Explain(p.diags)

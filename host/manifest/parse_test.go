@@ -88,6 +88,50 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// A text must not change how a terminal shows what is around it.
+func TestControlCharacters(t *testing.T) {
+	for _, tc := range []struct {
+		more, want string // "" = accepted
+	}{
+		{`prerequisites = "A\u001b[31mRED"`, "U+001B"},
+		{"prerequisites = \"A\u202eB\"", "U+202E"},
+		{`prerequisites = "A\u2066B"`, "U+2066"},
+		{`prerequisites = "A\rB"`, "U+000D"},
+		{`prerequisites = "\u0085"`, "U+0085"},
+		{`prerequisites = "\u2028"`, "U+2028"},
+		{"prerequisites = <<EOT\nA\u0007\nEOT", "U+0007"},
+		{"rule {\n  condition     = true\n  error_message = \"\\u009b1m ${config}\"\n}", "U+009B"},
+		{`config "a" {
+  type    = string
+  default = "\u200f"
+}`, "U+200F"},
+		{"prerequisites = <<EOT\nA\tB\n\nC\u00e9 \U0001f600\nEOT", ""},
+		{"prerequisites = <<EOT\r\nA\r\nEOT\r", ""},
+		{"# a comment \u202e", ""},
+		{`config "a" {
+  type    = string
+  default = "a"
+  validation {
+    condition     = !strcontains(value, "\u0000")
+    error_message = "must not hold a NUL"
+  }
+}`, ""},
+	} {
+		var src diag.Sources
+		m, diags := manifest.Parse(&src, "flavor.hcl", minimal("x", tc.more+"\n"))
+		if tc.want == "" {
+			require.Empty(t, diags, tc.more)
+			continue
+		}
+		assert.Nil(t, m, tc.more)
+		require.NotEmpty(t, diags, tc.more)
+		assert.Equal(t, "A control character in a text", diags[0].Summary)
+		assert.Contains(t, diags[0].Detail, tc.want)
+		assert.GreaterOrEqual(t, diags[0].Subject.Start.Line, 6)
+		assert.NotContains(t, rendered(t, &src, diags), "\x1b")
+	}
+}
+
 func TestBadBytes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		data []byte

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stephost/stephost/host/diag"
@@ -98,6 +99,15 @@ func (d *decoder) given(m *manifest.Manifest, values []*Value, templates map[str
 		a := m.Schema.Lookup(v.Name)
 		if v = d.typed(a, v); v == nil {
 			continue
+		}
+		if x, ok := v.expr.(hclsyntax.Node); ok {
+			twice := keysTwice(v.Name, x, place)
+			for _, t := range twice {
+				if a != nil && a.Sensitive {
+					hiding(t)
+				}
+			}
+			d.diags = append(d.diags, twice...)
 		}
 		g := schema.Given{Name: v.Name, NameRange: v.NameRange, ValueRange: v.Range, Expr: v.expr, Origin: v.Origin}
 		if a != nil && a.Sensitive {

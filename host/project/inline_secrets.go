@@ -274,28 +274,7 @@ func writtenTwice(a *schema.Attribute, flag, text string) hcl.Diagnostics {
 	if diags.HasErrors() {
 		return nil // a text of "any"
 	}
-	return hclsyntax.VisitAll(x, func(n hclsyntax.Node) hcl.Diagnostics {
-		obj, ok := n.(*hclsyntax.ObjectConsExpr)
-		if !ok {
-			return nil
-		}
-		var out hcl.Diagnostics
-		first := map[string]hcl.Range{}
-		for _, item := range obj.Items {
-			key, diags := diag.Evaluate(item.KeyExpr, nil)
-			if diags.HasErrors() || key.IsNull() || key.Type() != cty.String {
-				continue
-			}
-			name, r := key.AsString(), item.KeyExpr.Range()
-			if at, twice := first[name]; twice {
-				out = append(out, errorAt(r, "Written twice", fmt.Sprintf("%s has %q twice; the first is at line %d, column %d.",
-					a.Name, problem.Bound(name, 100), at.Start.Line, at.Start.Column)))
-				continue
-			}
-			first[name] = r
-		}
-		return out
-	})
+	return keysTwice(a.Name, x, func(r hcl.Range) string { return fmt.Sprintf("line %d, column %d", r.Start.Line, r.Start.Column) })
 }
 
 // valueText is the content of a file as a value: the line break that editors

@@ -7,7 +7,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
+	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/schema"
 )
 
@@ -78,6 +82,32 @@ func (d *decoder) entriesOf(path string, v *Value, f func(string, hcl.Range, *Va
 		key, _ := it.Element()
 		f(key.AsString(), v.Range, v.element(key.AsString()))
 	}
+}
+
+// keysTwice finds keys that stand twice in one map or object of an expression: HCL
+// takes the last one. at says where the first one is.
+func keysTwice(name string, x hclsyntax.Node, at func(hcl.Range) string) hcl.Diagnostics {
+	return hclsyntax.VisitAll(x, func(n hclsyntax.Node) hcl.Diagnostics {
+		obj, ok := n.(*hclsyntax.ObjectConsExpr)
+		if !ok {
+			return nil
+		}
+		var out hcl.Diagnostics
+		first := map[string]hcl.Range{}
+		for _, item := range obj.Items {
+			key, diags := diag.Evaluate(item.KeyExpr, nil)
+			if diags.HasErrors() || key.IsNull() || key.Type() != cty.String {
+				continue
+			}
+			text, r := key.AsString(), item.KeyExpr.Range()
+			if before, twice := first[text]; twice {
+				out = append(out, errorAt(r, "Written twice", fmt.Sprintf("%s has %q twice; the first is at %s.", name, problem.Bound(text, 100), at(before))))
+				continue
+			}
+			first[text] = r
+		}
+		return out
+	})
 }
 
 // key is the text of a map key.

@@ -273,6 +273,7 @@ func TestOperatorDiagnostics(t *testing.T) {
 	for _, tc := range []struct{ name, flavor, text string }{
 		{"image_on_directory", box, "operator \"o\" {\n  flavor = \"box\"\n  environment {\n    image = \"x\"\n  }\n}\n"},
 		{"literal_secret", cloud, "operator \"o\" {\n  flavor = \"cloud\"\n  config {\n    role     = \"r\"\n    password = \"pw_literal\"\n  }\n}\n"},
+		{"key_twice", cloud, "operator \"o\" {\n  flavor = \"cloud\"\n  config {\n    role = \"r\"\n  }\n  settings {\n    tags = {\n      a = \"x\"\n      b = \"y\"\n      \"a\" = \"z\"\n    }\n  }\n}\n"},
 		{"missing_and_twice", cloud, "operator \"o\" {\n  flavor = \"cloud\"\n  config {\n    volume_size = 1\n  }\n  settings {\n    volume-size = 2\n    bucket_name = \"x\"\n  }\n}\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

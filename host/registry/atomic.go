@@ -48,9 +48,11 @@ func replaceFile(path string, data []byte, perm os.FileMode, sync func(*os.File)
 
 // stagingDir makes a private directory in parent that no reader looks at.
 func stagingDir(parent string) (string, error) {
-	dir := filepath.Join(parent, stagingPrefix+rand.Text())
+	dir := stagingName(parent)
 	return dir, os.Mkdir(dir, 0o700)
 }
+
+func stagingName(parent string) string { return filepath.Join(parent, stagingPrefix+rand.Text()) }
 
 // removeAll removes a tree whose directories may be read-only (0500).
 func removeAll(path string) error {

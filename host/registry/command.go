@@ -90,6 +90,7 @@ func (a *Artifact) execCommand(ctx context.Context, command []string, m *manifes
 // findEntry looks for a directory's program by name.
 func (a *Artifact) findEntry(m *manifest.Manifest) error {
 	names := []string{"stephost-flavor-" + m.Name, m.Name, filepath.Base(a.Path)}
+	var noBit error // of the first program that may not be executed
 	for _, name := range names {
 		if runtime.GOOS == "windows" {
 			name += ".exe"
@@ -97,10 +98,16 @@ func (a *Artifact) findEntry(m *manifest.Manifest) error {
 		for _, rel := range []string{name, filepath.Join("bin", name)} {
 			path := filepath.Join(a.Path, rel)
 			info, err := os.Stat(path)
-			if err != nil || !info.Mode().IsRegular() || !executableBit(info) {
+			if err != nil || !info.Mode().IsRegular() {
 				continue
 			}
 			head, _, line, err := readFile(path)
+			if !executableBit(info) {
+				if err == nil && head.kind != "" && line == "" && head.not == "" && noBit == nil {
+					noBit = inPlaceExecutable(path, info)
+				}
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -113,6 +120,9 @@ func (a *Artifact) findEntry(m *manifest.Manifest) error {
 			a.Entry, a.OS, a.Arch = filepath.ToSlash(rel), head.os, archOf(head)
 			return nil
 		}
+	}
+	if noBit != nil {
+		return noBit
 	}
 	return &problem.Error{Flavor: m.Name + "@" + m.Version,
 		Summary: "nothing says which program in " + a.Path + " is the flavor",
@@ -160,8 +170,8 @@ func numbers(list []int) string {
 	return strings.Join(words, ", ")
 }
 
-// inPlaceExecutable refuses, for --dev, a program that has no x bit: in the
-// store it would get one, in place it must have it.
+// inPlaceExecutable refuses a program that has no x bit, for --dev and in a
+// directory: a single file gets one in the store, these must have it.
 func inPlaceExecutable(path string, info fs.FileInfo) error {
 	if executableBit(info) {
 		return nil

@@ -105,7 +105,7 @@ func (r *Registry) fileExecutable(ctx context.Context, f *Flavor) (_ *Executable
 			return nil, pinError(f, a.Path, "its content changed", a.SHA256, sum, nil)
 		}
 		if err := checkPermissions(a.Path, info); err != nil {
-			return nil, pinError(f, a.Path, "others may change it now", "", "", err)
+			return nil, openToOthers(f, a.Path, err)
 		}
 		ex.Hashed = true
 		if now != a.Stat {

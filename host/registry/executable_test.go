@@ -50,6 +50,7 @@ func TestPin(t *testing.T) {
 		var pin *registry.PinError
 		require.ErrorAs(t, err, &pin)
 		assert.Equal(t, "others may change it now", pin.What)
+		assert.Equal(t, "find out who changed its mode; then run: chmod go-w "+stored, problemOf(t, err).Next)
 		require.NoError(t, os.Chmod(stored, 0o500))
 	})
 	t.Run("tampered", func(t *testing.T) {
@@ -66,7 +67,8 @@ func TestPin(t *testing.T) {
 		assert.Equal(t, "flavor alpha@0.1.0: "+stored+" is not what was pinned: its content changed", err.Error())
 		p := problemOf(t, err)
 		assert.Equal(t, "Pinned was sha256:"+pin.Want+", found was sha256:"+pin.Got+". It was not started.", p.Detail)
-		assert.Contains(t, p.Next, "stephost flavor register --replace "+path)
+		assert.Equal(t, "find out who changed it; to restore what was pinned, run: stephost flavor register "+path+
+			" (if that file changed too, --replace accepts it)", p.Next)
 
 		results, err := s.reg.Verify(ctx, "alpha")
 		require.NoError(t, err)

@@ -42,6 +42,9 @@ type Flavor struct {
 	At time.Time
 	// Warnings are sentences that a person should see at each use.
 	Warnings []string
+	// Note is a sentence for whoever lists flavors: about a file in the drop-in
+	// directory that is not, or may not be, what is registered under its version.
+	Note string
 	// Err says why a file in the drop-in or shipped directory is no usable
 	// flavor, or why a record cannot be read. Such a flavor is only listed.
 	Err error

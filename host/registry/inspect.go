@@ -70,6 +70,9 @@ func (r *Registry) inspect(ctx context.Context, path string) (*candidate, error)
 			}
 		}
 	}
+	if err := r.checkDirectory(filepath.Dir(real)); err != nil {
+		return nil, err
+	}
 	if found.Where == manifest.Alone || found.Artifact == "" {
 		return c, checkPermissions(real, info)
 	}

@@ -45,10 +45,12 @@ func (r *Registry) Flavors(ctx context.Context) ([]*Flavor, error) {
 	available, err := r.scanDir(ctx, r.home.Plugins(), isDropIn, Available)
 	out = appendUnreadable(out, r.home.Plugins(), Available, err)
 	for _, f := range available {
-		if _, ok := known[f.Ref()]; !ok || f.Err != nil {
-			known[f.Ref()] = len(out)
-			out = append(out, f)
+		if i, ok := known[f.Ref()]; ok && f.Err == nil {
+			out[i].noteDropIn(f)
+			continue
 		}
+		known[f.Ref()] = len(out)
+		out = append(out, f)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -57,6 +59,25 @@ func (r *Registry) Flavors(ctx context.Context) ([]*Flavor, error) {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), compareVersions(b.Version, a.Version))
 	})
 	return out, nil
+}
+
+// noteDropIn says of a registered flavor that a file in the drop-in directory has its
+// version but other bytes. Nothing is hashed for a list, so of a file that only looks
+// otherwise than it did is said no more than that.
+func (f *Flavor) noteDropIn(found *Flavor) {
+	if f.record == nil || f.Status != Registered || found.scan == nil {
+		return
+	}
+	a, b := f.Artifact, found.Artifact
+	file := a != nil && b != nil && b.Kind != KindDirectory
+	switch {
+	case f.ManifestDigest != found.ManifestDigest, file && a.Size != b.Size:
+		f.Note = found.From + " has other bytes than " + f.Ref() + ", which is registered and used. Raise the version in its manifest, or run: " +
+			"stephost flavor register --replace " + shellQuote(found.From)
+	case file && f.From == found.From && f.record.Seen != nil && *f.record.Seen != found.scan.Stat:
+		f.Note = found.From + " was written anew since it was registered as " + f.Ref() + ". To see whether it changed, run: " +
+			"stephost flavor register " + shellQuote(found.From)
+	}
 }
 
 func appendUnreadable(out []*Flavor, dir string, status Status, err error) []*Flavor {
@@ -119,9 +140,10 @@ func subdirs(dir string) ([]string, error) {
 	return out, nil
 }
 
-// Flavor finds "name" (its newest version that can be used without registering
-// it, else the newest available one) or "name@version". The error says what is
-// meant, perhaps, and what exists.
+// Flavor finds "name" or "name@version". A name alone is its newest version that can
+// be used without registering it, else the newest available one; a pre-release is
+// chosen only where there is no release. The error says what is meant, perhaps, and
+// what exists.
 func (r *Registry) Flavor(ctx context.Context, ref string) (*Flavor, error) {
 	name, want := splitRef(ref)
 	if f := r.exact(name, want); f != nil {
@@ -150,7 +172,7 @@ func (r *Registry) Flavor(ctx context.Context, ref string) (*Flavor, error) {
 		versions = append(versions, f.Version)
 		switch {
 		case want != "" && f.Version != want:
-		case best == nil, best.Status == Available && f.Status != Available:
+		case best == nil, f.rank() > best.rank():
 			best = f // the list has the newest version first
 		}
 	}
@@ -161,6 +183,24 @@ func (r *Registry) Flavor(ctx context.Context, ref string) (*Flavor, error) {
 		return nil, broken
 	}
 	return nil, notFound(ref, name, versions, names)
+}
+
+// rank orders what a flavor's name alone may mean.
+func (f *Flavor) rank() int {
+	rank := 0
+	if f.Status != Available {
+		rank += 2
+	}
+	if !f.PreRelease() {
+		rank++
+	}
+	return rank
+}
+
+// PreRelease tells whether the version is one such as 1.2.0-rc.1.
+func (f *Flavor) PreRelease() bool {
+	v, ok := parseVersion(f.Version)
+	return ok && len(v.pre) > 0
 }
 
 // exact is a registered version that was asked for by its full name: its record

@@ -39,6 +39,16 @@ func TestVersionsSideBySide(t *testing.T) {
 	f, err := s.reg.Flavor(ctx, "alpha")
 	require.NoError(t, err)
 	assert.Equal(t, "0.10.0", f.Version)
+	_, err = s.reg.Register(ctx, plugin(t, s.dir, "alpha", "1.0.0-rc.1", "rc"), registry.RegisterOptions{})
+	require.NoError(t, err)
+	_, err = s.reg.Register(ctx, plugin(t, s.dir, "young", "1.0.0-rc.1", ""), registry.RegisterOptions{})
+	require.NoError(t, err)
+	f, err = s.reg.Flavor(ctx, "alpha")
+	require.NoError(t, err)
+	assert.Equal(t, "0.10.0", f.Version, "no pre-release beside a release")
+	f, err = s.reg.Flavor(ctx, "young")
+	require.NoError(t, err)
+	assert.Equal(t, "1.0.0-rc.1", f.Version, "where there is nothing else")
 	f, err = s.reg.Flavor(ctx, "alpha@0.9.0")
 	require.NoError(t, err)
 	assert.Equal(t, "0.9.0", f.Version)
@@ -46,7 +56,7 @@ func TestVersionsSideBySide(t *testing.T) {
 	_, err = s.reg.Flavor(ctx, "alpha@7.0.0")
 	p := problemOf(t, err)
 	assert.Equal(t, `there is no flavor "alpha@7.0.0"`, p.Error())
-	assert.Equal(t, "Of alpha there is: 0.10.0, 0.10.0-rc.1, 0.9.0.", p.Detail)
+	assert.Equal(t, "Of alpha there is: 1.0.0-rc.1, 0.10.0, 0.10.0-rc.1, 0.9.0.", p.Detail)
 	_, err = s.reg.Flavor(ctx, "alhpa")
 	assert.Equal(t, "did you mean alpha?", problemOf(t, err).Next)
 	_, err = s.reg.Flavor(ctx, "./alpha")
@@ -108,6 +118,34 @@ func TestDropIns(t *testing.T) {
 	require.NoError(t, os.RemoveAll(s.home.Cache()))
 	_, err = f.Manifest(ctx)
 	require.NoError(t, err)
+}
+
+// A drop-in that changed without a new version is said, and only until it is known
+// to be the same.
+func TestDropInChanged(t *testing.T) {
+	s := setup(t)
+	path := plugin(t, s.home.Plugins(), "alpha", "0.1.0", "")
+	note := func() string {
+		list, err := s.reg.Flavors(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []string{"alpha@0.1.0 registered"}, refs(list))
+		return list[0].Note
+	}
+	_, err := s.reg.RegisterAll(ctx, registry.RegisterOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, note())
+
+	write(t, path, string(toolBytes(t)), 0o755)
+	assert.Equal(t, path+" was written anew since it was registered as alpha@0.1.0. To see whether it changed, run: stephost flavor register "+path, note())
+	_, err = s.reg.Register(ctx, path, registry.RegisterOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, note())
+
+	write(t, path, string(toolBytes(t))+"more", 0o755)
+	assert.Contains(t, note(), "stephost flavor register --replace "+path)
+	write(t, path, string(toolBytes(t)), 0o755)
+	write(t, path+".flavor.hcl", manifestText("alpha", "0.1.0", "# more"), 0o644)
+	assert.Contains(t, note(), "has other bytes than alpha@0.1.0")
 }
 
 func TestScanCacheSeesChanges(t *testing.T) {

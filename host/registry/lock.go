@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 )
 
@@ -40,7 +41,7 @@ func (r *Registry) locked(ctx context.Context, dir string, f func() error) (err 
 			}
 		}
 		return &problem.Error{Summary: "cannot lock " + dir, Err: err,
-			Next: "check that you may write to it, or set STEPHOST_HOME to another directory"}
+			Next: home.Next(err)}
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	return f()

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/stephost/stephost/host/diag"
+	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
 )
@@ -177,7 +178,7 @@ func (o *Operator) outline(src []byte) {
 		return
 	}
 	o.FlavorRange = attr.Expr.Range()
-	v, vdiags := attr.Expr.Value(nil)
+	v, vdiags := diag.Evaluate(attr.Expr, nil)
 	if vdiags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type().FriendlyName() != "string" {
 		fail(o.FlavorRange, "Flavor is not a text", `Write the flavor's name, for example flavor = "local" or flavor = "local@0.1.0".`)
 		return
@@ -249,5 +250,5 @@ func wrapOperators(err error, r *Registry) error {
 		return err
 	}
 	return &problem.Error{Summary: "cannot write to the operators in " + r.home.Operators(), Err: err,
-		Next: "set STEPHOST_HOME to a directory that you may write to"}
+		Next: home.Next(err)}
 }

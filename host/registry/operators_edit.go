@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/stephost/stephost/host/diag"
 	"github.com/stephost/stephost/host/problem"
 )
 
@@ -57,7 +58,7 @@ func editOperator(old *Operator, change OperatorChange) ([]byte, error) {
 			return nil, err
 		}
 	}
-	text := hclwrite.Format(file.Bytes())
+	text := keepLayout(old.Source, file.Bytes())
 	return text, nothingLost(old, text, change)
 }
 
@@ -114,7 +115,7 @@ func relabelOperator(old *Operator, name string) ([]byte, error) {
 		return nil, err
 	}
 	block.SetLabels([]string{name})
-	return file.Bytes(), nil
+	return keepLayout(old.Source, file.Bytes()), nil
 }
 
 // writable parses an operator, which outline has accepted, for editing.
@@ -273,9 +274,10 @@ func exprTokens(expr string, fail func(string, error) error) (hclwrite.Tokens, e
 	return tokens, nil
 }
 
-// normalOperator checks one block's text for storing: its name, and whether it
-// asks to be the default, which is kept elsewhere.
-func (r *Registry) normalOperator(text []byte) (name string, _ []byte, chosen bool, err error) {
+// normalOperator checks one block's text for storing: its name, its paths, which
+// start at dir (see WriteOptions.Dir), and whether it asks to be the default, which
+// is kept elsewhere.
+func (r *Registry) normalOperator(text []byte, dir string) (name string, _ []byte, chosen bool, err error) {
 	const shown = "operator"
 	parsed, diags := r.sources.Parse(shown, text)
 	if diags.HasErrors() {
@@ -290,10 +292,15 @@ func (r *Registry) normalOperator(text []byte) (name string, _ []byte, chosen bo
 		return "", nil, false, err
 	}
 	attr := body.Blocks[0].Body.Attributes["default"]
+	if dir != "" {
+		if text, diags = absolutePaths(body.Blocks[0], text, dir); diags.HasErrors() {
+			return "", nil, false, diags
+		}
+	}
 	if attr == nil {
 		return name, text, false, nil
 	}
-	v, vdiags := attr.Expr.Value(nil)
+	v, vdiags := diag.Evaluate(attr.Expr, nil)
 	if vdiags.HasErrors() || v.IsNull() || v.Type() != cty.Bool {
 		return "", nil, false, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Default is not true or false",
 			Detail: "Write default = true, or leave it out.", Subject: attr.Expr.Range().Ptr()}}
@@ -303,7 +310,7 @@ func (r *Registry) normalOperator(text []byte) (name string, _ []byte, chosen bo
 		return "", nil, false, err
 	}
 	file.Body().Blocks()[0].Body().RemoveAttribute("default")
-	return name, file.Bytes(), v.True(), nil
+	return name, keepLayout(text, file.Bytes()), v.True(), nil
 }
 
 // splitBlocks cuts the operator blocks out of a file; other counts the rest.
@@ -325,5 +332,29 @@ func splitBlocks(parsed *hcl.File, src []byte) (texts [][]byte, other int, err e
 		}
 		texts = append(texts, b.BuildTokens(nil).Bytes())
 	}
-	return texts, other, nil
+	return texts, other, cannotStore(body)
+}
+
+// cannotStore finds what keeps the operators of a file from being stored, while it
+// can still be shown in that file.
+func cannotStore(body *hclsyntax.Body) error {
+	var diags hcl.Diagnostics
+	first := map[string]hcl.Range{}
+	for _, b := range body.Blocks {
+		if b.Type != "operator" || len(b.Labels) != 1 {
+			continue
+		}
+		name := b.Labels[0]
+		if at, twice := first[name]; twice {
+			diags = append(diags, twoOfOneName(name, at, b.DefRange()))
+			continue
+		}
+		first[name] = b.DefRange()
+		_, wrong := storedPaths(b)
+		diags = append(diags, wrong...)
+	}
+	if diags.HasErrors() {
+		return diags
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/zclconf/go-cty/cty"
@@ -232,6 +233,14 @@ func TestOperatorFilesByHand(t *testing.T) {
 			}
 		}
 	}
+	// Registering over such a file says what is wrong with it.
+	_, err = s.reg.PutOperator(ctx, registry.OperatorSpec{Name: "noflavor", Flavor: "local"}, registry.WriteOptions{})
+	var diags hcl.Diagnostics
+	require.ErrorAs(t, err, &diags)
+	assert.Equal(t, "Missing flavor", diags[0].Summary)
+	assert.Contains(t, diags[0].Detail, "Correct the file, or replace it: --replace.")
+	_, err = s.reg.PutOperator(ctx, registry.OperatorSpec{Name: "noflavor", Flavor: "local"}, registry.WriteOptions{Replace: true})
+	require.NoError(t, err)
 	// An edit is honoured at once.
 	text := strings.Replace(string(s.operatorText("gpu")), "sagemaker@0.1.0", "vertex", 1)
 	write(t, filepath.Join(s.home.Operators(), "gpu.hcl"), text, 0o600)

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -40,6 +43,9 @@ type WriteOptions struct {
 	Check func(context.Context, *Operator) error
 	// DryRun ends after Check.
 	DryRun bool
+	// Dir, absolute, is where relative paths of a text start that a person wrote:
+	// they are stored as absolute ones. "" leaves them as they are.
+	Dir string
 }
 
 // PutOperator stores an operator as HCL. The same text again is no change;
@@ -57,11 +63,11 @@ func (r *Registry) PutOperator(ctx context.Context, spec OperatorSpec, o WriteOp
 
 // PutOperatorText stores one operator block as a person wrote it, comments
 // included (`operator apply`); SplitOperators makes such texts of a file.
-// Relative paths in it then start at the store's directory, and variables and
-// locals do not exist there: o.Check sees the operator and can refuse it.
+// Relative paths in it are made absolute (see WriteOptions.Dir); variables and
+// locals do not exist in the store: o.Check sees the operator and can refuse it.
 // `default = true` in the block makes it the default.
 func (r *Registry) PutOperatorText(ctx context.Context, text []byte, o WriteOptions) (*Operator, error) {
-	name, text, chosen, err := r.normalOperator(text)
+	name, text, chosen, err := r.normalOperator(text, o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +82,7 @@ func (r *Registry) putText(ctx context.Context, name string, text []byte, chosen
 		case err != nil:
 			return err
 		case !o.Replace && !bytes.Equal(old, text):
-			return operatorExists(name)
+			return r.operatorExists(name, old)
 		}
 		if op, err = r.store(ctx, name, text, o); err != nil || !chosen || o.DryRun {
 			return err
@@ -90,7 +96,16 @@ func (r *Registry) putText(ctx context.Context, name string, text []byte, chosen
 	return op, nil
 }
 
-func operatorExists(name string) error {
+// operatorExists says what is in the way: an operator, or a file that is none.
+func (r *Registry) operatorExists(name string, text []byte) error {
+	op := &Operator{Name: name, File: r.operatorFile(name), sources: r.sources}
+	var diags hcl.Diagnostics
+	if op.outline(text); errors.As(op.Err, &diags) {
+		last := *diags[len(diags)-1]
+		last.Detail = strings.TrimSpace(last.Detail + "\nThe operator " + name + " is stored already, but its file has this error. " +
+			"Correct the file, or replace it: --replace.")
+		return append(slices.Clone(diags[:len(diags)-1]), &last)
+	}
 	return &problem.Error{Operator: name, Summary: "it exists already, with other values",
 		Next: "change it: stephost operator update " + name + " ...; or replace it: --replace"}
 }
@@ -110,7 +125,26 @@ func (r *Registry) store(ctx context.Context, name string, text []byte, o WriteO
 	if err := ctx.Err(); err != nil || o.DryRun {
 		return op, err
 	}
-	return op, writeFile(op.File, text, 0o600)
+	file, perm := followed(op.File)
+	return op, writeFile(file, text, perm)
+}
+
+// followed is the file that a link leads to, so that whoever keeps operators elsewhere
+// keeps the link; its mode is that person's.
+func followed(file string) (string, os.FileMode) {
+	const own = 0o600
+	if info, err := os.Lstat(file); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return file, own
+	}
+	end, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return file, own // it leads nowhere
+	}
+	info, err := os.Stat(end)
+	if err != nil || !info.Mode().IsRegular() {
+		return file, own
+	}
+	return end, info.Mode().Perm()
 }
 
 // UpdateOperator changes attributes in place; comments and all other lines stay.

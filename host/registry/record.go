@@ -31,6 +31,8 @@ type record struct {
 	From     string    `json:"from"`
 	At       time.Time `json:"registered_at"`
 	Warnings []string  `json:"warnings,omitempty"`
+	// Seen is how the file at From looked when its bytes were last read.
+	Seen *StatTuple `json:"seen,omitempty"`
 	// VerifyAlways: a full hash at every start.
 	VerifyAlways bool            `json:"verify_always,omitempty"`
 	Artifact     *recordArtifact `json:"artifact,omitempty"`
@@ -84,7 +86,7 @@ func (r *Registry) readRecord(name, version string) (*record, error) {
 	}
 	damaged := func(err error) error {
 		return &problem.Error{Summary: "the record " + path + " is damaged", Err: err,
-			Next: "register the flavor again, or remove the directory " + filepath.Dir(path)}
+			Next: "register the flavor again with --replace, or forget it: stephost flavor delete " + name + "@" + version}
 	}
 	var rec record
 	if err := json.Unmarshal(data, &rec); err != nil {

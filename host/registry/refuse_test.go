@@ -66,6 +66,10 @@ func TestRefusals(t *testing.T) {
 			write(t, p, string(toolBytes(t)), 0o755)
 			require.NoError(t, os.Chmod(p+".flavor.hcl", 0o666))
 		}, "{}.flavor.hcl can be changed by others (mode -rw-rw-rw-)", "run: chmod go-w {}.flavor.hcl"},
+		{"directory where everybody may replace it", func(t *testing.T, p string) {
+			write(t, p, string(toolBytes(t)), 0o755)
+			require.NoError(t, os.Chmod(filepath.Dir(p), 0o777))
+		}, "everybody may replace the files in ", "run: chmod o-w "},
 		{"other architecture", func(t *testing.T, p string) { write(t, p, patched(t, 18, 0xf3), 0o755) },
 			"{} was built for linux/riscv64; this machine is " + here, "build it with GOOS=linux"},
 		{"macOS", func(t *testing.T, p string) { write(t, p, machO(), 0o755) },

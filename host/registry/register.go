@@ -48,7 +48,7 @@ func (r *Registry) register(ctx context.Context, path string, o RegisterOptions,
 	rec := &record{
 		Name: c.manifest.Name, Version: c.manifest.Version, Summary: c.manifest.Summary,
 		Digest: c.manifest.Digest, Manifest: manifestFile(c.manifest), From: c.path,
-		At: time.Now().UTC().Truncate(time.Second), Warnings: c.warnings, VerifyAlways: o.VerifyAlways, Shipped: shipped,
+		At: time.Now().UTC().Truncate(time.Second), Warnings: c.warnings, VerifyAlways: o.VerifyAlways, Shipped: shipped, Seen: &c.stat,
 	}
 	var staged *staging
 	switch {
@@ -141,6 +141,9 @@ func (r *Registry) conflict(rec *record, a *Artifact, o RegisterOptions) (*recor
 	}
 	if old.Shipped != nil && rec.Shipped == nil {
 		old.Shipped, old.From = nil, rec.From // a person registered it: it is theirs now
+	}
+	if old.From == rec.From {
+		old.Seen = rec.Seen
 	}
 	return old, nil
 }

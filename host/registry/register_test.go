@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -200,7 +201,12 @@ func TestRegisterDirectoryWithProgram(t *testing.T) {
 	_, err := s.reg.Register(ctx, dir, registry.RegisterOptions{})
 	p := problemOf(t, err)
 	assert.Contains(t, p.Summary, "nothing says which program in")
-	write(t, filepath.Join(dir, "bin", "epsilon"), string(toolBytes(t)), 0o755)
+	program := write(t, filepath.Join(dir, "bin", "epsilon"), string(toolBytes(t)), 0o644)
+	_, err = s.reg.Register(ctx, dir, registry.RegisterOptions{})
+	p = problemOf(t, err)
+	assert.Equal(t, program+" is not executable", p.Summary)
+	assert.Equal(t, "run: chmod u+x "+program, p.Next)
+	require.NoError(t, os.Chmod(program, 0o755))
 	f, err := s.reg.Register(ctx, dir, registry.RegisterOptions{})
 	require.NoError(t, err)
 	ex, err := s.reg.Executable(ctx, f)
@@ -267,6 +273,25 @@ func TestCrashLeavesNothingVisible(t *testing.T) {
 	assert.NoFileExists(t, half, "after a day it is nobody's")
 }
 
+// A copy that is being made is left alone; once its writer is gone, the next
+// registration removes it.
+func TestDeadWritersCopyIsSwept(t *testing.T) {
+	s := setup(t)
+	path := plugin(t, s.dir, "alpha", "0.1.0", "")
+	half := write(t, filepath.Join(s.home.Artifacts(), ".staging-writer", "stephost-flavor-alpha"), "half", 0o600)
+	lock := flock.New(filepath.Dir(half) + ".lock")
+	require.NoError(t, lock.Lock())
+	_, err := s.reg.Register(ctx, path, registry.RegisterOptions{})
+	require.NoError(t, err)
+	assert.FileExists(t, half, "its writer lives")
+	require.NoError(t, lock.Close())
+	_, err = s.reg.Register(ctx, path, registry.RegisterOptions{})
+	require.NoError(t, err)
+	entries, err := os.ReadDir(s.home.Artifacts())
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "nothing but the artifact")
+}
+
 func TestDamagedRecord(t *testing.T) {
 	s := setup(t)
 	for _, name := range []string{"alpha", "beta"} {
@@ -288,6 +313,11 @@ func TestDamagedRecord(t *testing.T) {
 		assert.NoError(t, list[1].Err, "a bad one harms only itself")
 		_, err = s.reg.Flavor(ctx, "alpha")
 		require.ErrorContains(t, err, want)
+		_, err = s.reg.Register(ctx, filepath.Join(s.dir, "stephost-flavor-alpha"), registry.RegisterOptions{})
+		require.ErrorContains(t, err, want)
+		if want != "was written by a newer stephost" {
+			assert.Equal(t, "register the flavor again with --replace, or forget it: stephost flavor delete alpha@0.1.0", problemOf(t, err).Next)
+		}
 	}
 	f, err := s.reg.Register(ctx, filepath.Join(s.dir, "stephost-flavor-alpha"), registry.RegisterOptions{Replace: true})
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 
 const (
 	// scanVersion is the format of scan.json; another one is scanned anew.
-	scanVersion = 1
+	scanVersion = 2
 	// racy is how fresh a file may not be for its scan to be remembered: a
 	// second write within the clock's tick would leave the same stat tuple.
 	racy = 100 * time.Millisecond

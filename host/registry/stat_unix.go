@@ -73,6 +73,26 @@ func checkPermissions(path string, info fs.FileInfo) error {
 	}
 }
 
+// checkDirectory refuses a directory in which everybody may put another file in the
+// place of a flavor: that is as good as writing it. (A sticky one, such as /tmp, lets
+// only owners. A group's is accepted, as umask 002 makes them; who owns what is no
+// question at all: a container's root often registers what a person's uid owns. Beside
+// the stephost binary, whoever may replace a flavor may replace stephost itself.)
+func (r *Registry) checkDirectory(dir string) error {
+	if shipped, err := filepath.EvalSymlinks(r.options.Shipped); err == nil && shipped == dir {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o002 == 0 || info.Mode()&fs.ModeSticky != 0 {
+		return nil
+	}
+	return &problem.Error{
+		Summary: "everybody may replace the files in " + dir + " (mode " + info.Mode().String() + ")",
+		Detail:  "A flavor runs with your credentials, so it is not registered from where others may put another one.",
+		Next:    "run: chmod o-w " + shellQuote(dir) + "; or copy the flavor to a directory of yours and register it there",
+	}
+}
+
 // installedAlike tells whether a shipped flavor that its group may write is no
 // weaker than the stephost binary: under umask 002 (the default where each user
 // has a group) an installer leaves both so, and whoever may change stephost

@@ -40,6 +40,8 @@ func syncDir(string) error { return nil }
 // are private by default.
 func checkPermissions(string, fs.FileInfo) error { return nil }
 
+func (r *Registry) checkDirectory(string) error { return nil }
+
 func (r *Registry) installedAlike(string, fs.FileInfo) bool { return true }
 
 func noexec(string) bool { return false }

@@ -7,27 +7,54 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
+
+	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/problem"
 )
 
-// stagingLife is how long staging may be left by a process that died: longer
-// than any copy of 2 GiB takes, so that a living one is never swept.
+// stagingLife is how long staging without a lock (single files, what is being
+// deleted) may be left by a process that died: far longer than a living one needs.
 const stagingLife = 24 * time.Hour
 
+// stagingLock ends the name of the file whose lock a copy's writer holds. The lock
+// ends with its process, however that dies: what nobody locks is swept.
+const stagingLock = ".lock"
+
 // staging is a copy that is not visible yet.
-type staging struct{ dir, name string }
+type staging struct {
+	dir, name string
+	lock      *flock.Flock
+}
+
+// newStaging makes the directory of a copy and locks it. As sweeps do, it runs under
+// the registry's lock: nobody sees the lock's file before it is locked.
+func newStaging(store, name string) (*staging, error) {
+	s := &staging{dir: stagingName(store), name: name}
+	s.lock = flock.New(s.dir+stagingLock, flock.SetPermissions(0o600))
+	if err := s.lock.Lock(); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		s.remove()
+		return nil, err
+	}
+	return s, nil
+}
 
 func (s *staging) remove() {
 	if s != nil {
 		_ = removeAll(s.dir)
+		_ = s.lock.Close() // before its file: Windows removes no open ones
+		_ = os.Remove(s.lock.Path())
 	}
 }
 
 // stage copies the candidate into the store under a name that nobody reads, and
-// fills in its hash. No lock is held: copies may take seconds.
+// fills in its hash. The registry's lock is not held meanwhile: copies may take
+// seconds.
 func (r *Registry) stage(ctx context.Context, c *candidate) (s *staging, err error) {
 	store := r.home.Artifacts()
 	if err := r.home.Make(store); err != nil {
@@ -39,11 +66,14 @@ func (r *Registry) stage(ctx context.Context, c *candidate) (s *staging, err err
 			Next:    "set STEPHOST_HOME to a directory on another file system, or register the flavor in place with --dev",
 		}
 	}
-	dir, err := stagingDir(store)
-	if err != nil {
+	if err := r.locked(ctx, r.home.Flavors(), func() (err error) {
+		r.sweepStaging(store) // before the copy: it may need the room
+		s, err = newStaging(store, storeName(c.path))
+		return err
+	}); err != nil {
 		return nil, wrapStore(err, r)
 	}
-	s = &staging{dir: dir, name: storeName(c.path)}
+	dir := s.dir
 	defer func() {
 		if err != nil {
 			s.remove()
@@ -199,7 +229,7 @@ func safeExt(name string) string {
 	return ""
 }
 
-// sweepStaging removes what processes that died have left.
+// sweepStaging removes what processes that died have left, under a lock.
 func (r *Registry) sweepStaging(dirs ...string) {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
@@ -207,13 +237,28 @@ func (r *Registry) sweepStaging(dirs ...string) {
 			continue
 		}
 		for _, e := range entries {
-			if !strings.HasPrefix(e.Name(), stagingPrefix) {
-				continue
-			}
-			if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > stagingLife {
-				_ = removeAll(filepath.Join(dir, e.Name()))
+			if strings.HasPrefix(e.Name(), stagingPrefix) {
+				sweepOne(filepath.Join(dir, e.Name()), e)
 			}
 		}
+	}
+}
+
+func sweepOne(path string, e fs.DirEntry) {
+	if copied, isLock := strings.CutSuffix(path, stagingLock); isLock {
+		s := &staging{dir: copied, lock: flock.New(path)}
+		if free, err := s.lock.TryLock(); err == nil && free {
+			s.remove()
+		} else {
+			_ = s.lock.Close()
+		}
+		return
+	}
+	if _, err := os.Lstat(path + stagingLock); err == nil {
+		return // its lock tells
+	}
+	if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > stagingLife {
+		_ = removeAll(path)
 	}
 }
 
@@ -223,13 +268,5 @@ func wrapStore(err error, r *Registry) error {
 	if err == nil || errors.As(err, &p) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := &problem.Error{Summary: "cannot write to the store of flavors in " + r.home.Root(), Err: err,
-		Next: "set STEPHOST_HOME to a directory that you may write to"}
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		e.Next = "free some space there, or set STEPHOST_HOME to a directory on another disk"
-	case !errors.Is(err, fs.ErrPermission):
-		e.Next = "check the disk, or set STEPHOST_HOME to another directory"
-	}
-	return e
+	return &problem.Error{Summary: "cannot write to the store of flavors in " + r.home.Root(), Err: err, Next: home.Next(err)}
 }

@@ -80,7 +80,7 @@ func (r *Registry) verify(ctx context.Context, f *Flavor) error {
 		return pinError(f, a.Path, "its content changed", a.SHA256, sum, nil)
 	}
 	if err := checkPermissions(a.Path, info); err != nil {
-		return pinError(f, a.Path, "others may change it now", "", "", err)
+		return openToOthers(f, a.Path, err)
 	}
 	ex := &Executable{}
 	return errors.Join(r.checkInterpreter(ctx, f, ex), ex.Close())

@@ -1,7 +1,7 @@
 # first
 # of two
 operator "one" {
-  flavor = "local" # here
+  flavor  = "local" # here
   config {
     dir = "a"
   }
