@@ -17,6 +17,7 @@ import (
 	"github.com/stephost/stephost/host"
 	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/test/fault/wire"
 )
@@ -49,6 +50,8 @@ func TestSubmitFaults(t *testing.T) {
 		{"500, nothing created", wire.Faults{SubmitError: 1}, map[string]string{"key": "succeeded", "search": "", "none": ""}},
 		{"throttled, nothing created", wire.Faults{SubmitThrottled: 1}, map[string]string{"key": "succeeded"}},
 		{"lands late", wire.Faults{LandsAfterMS: 300}, map[string]string{"key": "succeeded", "search": "succeeded", "none": ""}},
+		{"lands late, and the next is refused", wire.Faults{LandsAfterMS: 900, SubmitCapacity: 1}, map[string]string{"key": "succeeded"}},
+		{"lands late, and the next is not sent", wire.Faults{LandsAfterMS: 900, SubmitThrottled: 1}, map[string]string{"key": "succeeded"}},
 		{"listed late", wire.Faults{ReplyLost: 1, ListedAfterMS: 700}, map[string]string{"key": "succeeded", "search": "succeeded", "none": ""}},
 		{"plugin dies before the creation", wire.Faults{KillPlugin: "before"}, map[string]string{"key": "succeeded", "search": "", "none": ""}},
 		{"plugin dies after the creation", wire.Faults{KillPlugin: "after"}, map[string]string{"key": "succeeded", "search": "succeeded", "none": ""}},
@@ -80,6 +83,72 @@ func TestSubmitFaults(t *testing.T) {
 				assert.Equal(t, []string{"1"}, ran(), "the step ran once, as attempt 1")
 			})
 		}
+	}
+}
+
+// What the backend refuses after a request that got no answer ends the attempt only when
+// that request cannot arrive any more.
+func TestRefusedAfterAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "key")
+	require.NoError(t, w.backend.ForStep(w.ctx, "train", wire.Faults{LandsAfterMS: 600_000, SubmitCapacity: 1}))
+	argv, ran := witness(t, "true")
+	begun := time.Now()
+	_, r, err := w.launch(w.host(), step(argv, ""), "")
+	require.NoError(t, err)
+	require.NotNil(t, r.Verdict)
+	assert.Equal(t, "capacity", r.Verdict.Class, r.Verdict.Message)
+	assert.Greater(t, time.Since(begun), 10*time.Second, "a plugin lets a Submit finish for so long")
+	assert.Empty(t, ran())
+}
+
+// A launch that says that it failed is not gone on with later: its person launches anew.
+func TestNotBegun(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, w *world, h *host.Host) (mend func()){
+		"no log": func(t *testing.T, w *world, h *host.Host) func() {
+			_, err := h.Supervisor(w.ctx) // opens the store
+			require.NoError(t, err)
+			require.NoError(t, os.Rename(w.home.Runs(), w.home.Runs()+".away"))
+			require.NoError(t, os.WriteFile(w.home.Runs(), nil, 0o600))
+			return func() {
+				require.NoError(t, os.Remove(w.home.Runs()))
+				require.NoError(t, os.Rename(w.home.Runs()+".away", w.home.Runs()))
+			}
+		},
+		"no plugin": func(t *testing.T, w *world, h *host.Host) func() {
+			dir := t.TempDir()
+			plugin := filepath.Join(dir, "plugin")
+			require.NoError(t, os.WriteFile(plugin, []byte("#!/bin/sh\nexit 3\n"), 0o700))
+			require.NoError(t, os.WriteFile(plugin+".flavor.hcl", []byte("flavor \"broken\" {\n  version = \"1.0.0\"\n  protocol = [1]\n  summary = \"x\"\n  environment = [\"none\"]\n}\n"), 0o600))
+			_, err := h.Registry().Register(w.ctx, plugin, registry.RegisterOptions{})
+			require.NoError(t, err)
+			_, err = h.Registry().PutOperatorText(w.ctx, []byte("operator \"op\" {\n  flavor = \"broken\"\n}\n"), registry.WriteOptions{Replace: true})
+			require.NoError(t, err)
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "key")
+			argv, ran := witness(t, "true")
+			h := w.host()
+			mend := spoil(t, w, h)
+			sel := w.selection(h, step(argv, ""))
+			l, err := h.Launch(w.ctx, host.LaunchRequest{Selection: sel})
+			if err == nil {
+				_, err = l.Wait(w.ctx)
+			}
+			require.Error(t, err)
+			mend()
+			require.NoError(t, w.host().Recover(w.ctx, nil, true, func(host.Recovered) {}))
+			assert.Empty(t, ran())
+			store, err := w.host().Runs(w.ctx)
+			require.NoError(t, err)
+			all, err := store.List(w.ctx, runs.Filter{})
+			require.NoError(t, err)
+			require.Len(t, all, 1)
+			assert.Equal(t, runs.Closed, all[0].State)
+			assert.Equal(t, "system", all[0].Verdict.Class)
+		})
 	}
 }
 

@@ -131,7 +131,7 @@ func (h *Host) Supervisor(ctx context.Context) (*launch.Supervisor, error) {
 		return nil, err
 	}
 	if h.owner, err = runs.NewOwner(ctx, h.Home().Owners()); err != nil {
-		return nil, err
+		return nil, ownerProblem(h.Home().Owners(), err)
 	}
 	h.supervisor = launch.New(launch.Options{
 		Home: h.Home(), Store: store, Owner: h.owner, Processes: h.openProcesses(), Flavor: h.pinned,

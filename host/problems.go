@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 
 	"github.com/stephost/stephost/host/home"
@@ -15,6 +16,7 @@ func storeProblem(err error) error {
 		newer   *runs.NewerSchemaError
 		damaged *runs.DamagedError
 		busy    *runs.BusyError
+		disk    *runs.DiskError
 	)
 	p := &problem.Error{Summary: "the store of runs cannot be opened", Err: err,
 		Next: "check that you may write to stephost's home, or set " + home.EnvVar}
@@ -27,8 +29,19 @@ func storeProblem(err error) error {
 		p.Next = "move the file aside; launches with a --run-token find their jobs again at the backend"
 	case errors.As(err, &busy):
 		p.Next = "try again; another stephost holds it"
+	case errors.As(err, &disk):
+		p.Next = "make room on its disk and try again"
 	}
 	return p
+}
+
+// ownerProblem says what to do where this process cannot say that it lives.
+func ownerProblem(dir string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &problem.Error{Summary: "this process cannot own runs", Err: err,
+		Next: "make room in " + dir + ", or give the rights, and try again"}
 }
 
 // runProblem says what to do about a run that cannot be had.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/stephost/stephost/host/environment"
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/runs/spool"
@@ -22,6 +23,9 @@ type PruneOptions struct {
 	// Remote removes the job objects at the backend too, of runs that are older
 	// than their flavor keeps them; a run whose job cannot be removed stays.
 	Remote bool
+	// Cache, if any, is told the bytes that went from the cache of the home, or would
+	// go: what no run has used for OlderThan, and none needs that is not over.
+	Cache func(bytes int64)
 }
 
 // Pruned is one forgotten run.
@@ -34,8 +38,10 @@ type Pruned struct {
 }
 
 // Prune removes closed runs from this home: records, logs, work directories, and
-// with Remote their jobs at the backend.
+// with Remote their jobs at the backend. What nobody has used for as long goes from
+// the cache.
 func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
+	unused := time.Now().Add(-o.OlderThan)
 	store, err := h.Runs(ctx)
 	if err != nil {
 		return nil, err
@@ -78,10 +84,33 @@ func (h *Host) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 		}
 		out = append(out, p)
 	}
-	if o.DryRun {
-		return out, nil
+	if err := h.pruneCache(ctx, store, unused, o); err != nil || o.DryRun {
+		return out, err
 	}
 	return out, h.tidy(ctx, store)
+}
+
+// clockSlack is how much later than a file's time the record of the run may be for
+// which the file was made.
+const clockSlack = time.Second
+
+// pruneCache removes what was not used since a time, nor since the oldest run began
+// that is not over: whatever that was given, it has used since then.
+func (h *Host) pruneCache(ctx context.Context, store *runs.Store, unused time.Time, o PruneOptions) error {
+	open, err := store.List(ctx, runs.Filter{Unclosed: true})
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if begun := r.CreatedAt.Add(-clockSlack); begun.Before(unused) {
+			unused = begun
+		}
+	}
+	bytes := environment.Sweep(h.Home().Cache(), unused, o.DryRun)
+	if o.Cache != nil {
+		o.Cache(bytes)
+	}
+	return nil
 }
 
 // tidy finishes what killed processes left half done: logs that were not

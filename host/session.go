@@ -48,6 +48,9 @@ type SessionOptions struct {
 	TakeOver bool
 	// ViewOnly never becomes the owner.
 	ViewOnly bool
+	// Foreign: the run is gone on with where nobody else does, but this is not the
+	// process from whose environment its secrets come.
+	Foreign bool
 }
 
 // Launched tells what Launch found.
@@ -76,7 +79,7 @@ func (h *Host) Launch(ctx context.Context, q LaunchRequest) (*Launched, error) {
 		return nil, err
 	}
 	r, created, err := sup.Create(ctx, launch.Request{
-		Flavor: fl, Operator: sel.Operator.Name, Step: sel.Resolved, Token: q.Token, First: q.First, Detached: q.Detach})
+		Flavor: fl, Operator: sel.Operator.Name, Step: sel.Resolved, Token: q.Token, First: q.First, Again: q.Again, Detached: q.Detach})
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +175,7 @@ func (s *Session) Wait(ctx context.Context) (*runs.Run, error) {
 	for {
 		if !s.o.ViewOnly {
 			s.setDriving(true)
-			r, err := s.sup.Drive(ctx, s.id, launch.DriveOptions{TakeOver: s.o.TakeOver, UntilSubmitted: s.o.Detach})
+			r, err := s.sup.Drive(ctx, s.id, launch.DriveOptions{TakeOver: s.o.TakeOver, UntilSubmitted: s.o.Detach, Foreign: s.o.Foreign})
 			s.setDriving(false)
 			var owned *runs.OwnedError
 			if !errors.As(err, &owned) {

@@ -109,12 +109,13 @@ func (b *backend) call(ctx context.Context, bound time.Duration, fn func(context
 // ask repeats an idempotent call while the transport fails or the plugin
 // crashed, until ctx ends. Errors that repeating does not mend (the plugin
 // cannot be started, the pin does not fit, the call is refused) come back at
-// once.
+// once; a plugin that somebody kills at every start, after killedMost.
 func (b *backend) ask(ctx context.Context, bound time.Duration, trouble func(error), fn func(context.Context, operatorv1.StepOperatorClient) error) error {
 	again := newBackoff()
+	var kills kills
 	for {
 		err := b.call(ctx, bound, fn)
-		if err == nil || !transient(err) || ctx.Err() != nil {
+		if err == nil || !transient(err) || ctx.Err() != nil || kills.enough(err) {
 			return err
 		}
 		if trouble != nil {
@@ -143,11 +144,51 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// transient tells whether the same call may succeed later: the process died,
-// or the transport failed.
+// killedMost bounds how long a plugin that is killed whenever it starts is started
+// again: whoever ends it (a person, the kernel for want of memory) is done by then, or
+// goes on for good.
+const killedMost = 5 * time.Minute
+
+// kills measures for how long a plugin was killed at every start.
+type kills struct{ since time.Time }
+
+// enough takes the next error and tells whether it has gone on for too long.
+func (k *kills) enough(err error) bool {
+	switch {
+	case !killedAtStart(err):
+		k.since = time.Time{}
+	case k.since.IsZero():
+		k.since = time.Now()
+	}
+	return !k.since.IsZero() && time.Since(k.since) > killedMost
+}
+
+// Passes tells whether driving the run again may succeed although nobody has done
+// anything about err: the store has no room, a process was killed, the transport
+// failed. Everything else waits for a person.
+func Passes(err error) bool {
+	var (
+		leftovers *LeftoversError
+		log       *LogError
+		start     *process.StartError
+	)
+	switch {
+	case unwritable(err), transient(err), errors.As(err, &log):
+		return true
+	case errors.As(err, &leftovers):
+		var cause *AskError
+		return errors.As(err, &cause) && cause.passes()
+	case errors.As(err, &start): // a machine under load
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	return false
+}
+
+// transient tells whether the same call may succeed later: the process died, also
+// while it started, or the transport failed.
 func transient(err error) bool {
 	var crash *process.CrashError
-	if errors.As(err, &crash) {
+	if errors.As(err, &crash) || killedAtStart(err) {
 		return true
 	}
 	switch status.Code(err) {

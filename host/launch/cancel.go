@@ -18,12 +18,7 @@ const (
 	cancelGrace = 10 * time.Second
 )
 
-func (d *drive) cancelTimeout() time.Duration {
-	if t := d.plan.Step.Timeouts.Cancel; t > 0 {
-		return t
-	}
-	return cancelDefault
-}
+func (d *drive) cancelTimeout() time.Duration { return CancelBound(d.plan.Step.Timeouts) }
 
 // canceller asks the backend to end a job, again and again until it accepts. A
 // nil canceller is one that was not started: its channels never deliver.
@@ -82,7 +77,9 @@ func (c *canceller) ask(ctx context.Context, d *drive, req jobRequest, grace tim
 			return missing
 		}
 		var resp *operatorv1.CancelResponse
-		err := d.backend.ask(ctx, cancelBound, nil, func(ctx context.Context, client operatorv1.StepOperatorClient) (err error) {
+		err := d.backend.ask(ctx, cancelBound, func(err error) {
+			d.hindered(ctx, Notice{Kind: Status, Phase: phaseCancelling, Reason: "unreachable", Message: err.Error()})
+		}, func(ctx context.Context, client operatorv1.StepOperatorClient) (err error) {
 			resp, err = client.Cancel(ctx, &operatorv1.CancelRequest{Target: target, Handle: req.handle, Key: req.key,
 				Grace: durationpb.New(grace), Force: force})
 			return err
@@ -95,7 +92,7 @@ func (c *canceller) ask(ctx context.Context, d *drive, req jobRequest, grace tim
 			return nil
 		}
 		cause := couldNotAsk(none)
-		d.notify(Notice{Kind: Status, Phase: phaseCancelling, Reason: "unreachable", Message: cause.Error()})
+		d.hindered(ctx, Notice{Kind: Status, Phase: phaseCancelling, Reason: "unreachable", Message: cause.Error()})
 		if !cause.passes() {
 			return d.couldNotAskProblem("cancelling", cause)
 		}

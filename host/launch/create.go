@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
@@ -19,7 +20,10 @@ type Request struct {
 	// Token names the run; "" lets the host make one.
 	Token string
 	// First says that nothing was ever submitted with a given token.
-	First    bool
+	First bool
+	// Again wants another attempt where the token's job, which another home may have
+	// launched, has ended without success.
+	Again    bool
 	Detached bool
 }
 
@@ -27,8 +31,12 @@ type Request struct {
 // (created = false). A run of another definition under the same token is a
 // *DifferentDefinitionError.
 func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, created bool, err error) {
+	if !utf8.ValidString(q.Token) {
+		return nil, false, &problem.Error{Summary: fmt.Sprintf("the run token %q is no UTF-8 text", q.Token), Class: problem.Config,
+			Next: "use another --run-token"}
+	}
 	definition := q.Step.Definition()
-	p, err := json.Marshal(plan{Step: q.Step, First: q.First})
+	p, err := json.Marshal(plan{Step: q.Step, First: q.First, Again: q.Again, Marks: marksOf(ctx, q.Step, s.o.Resolver)})
 	if err != nil {
 		return nil, false, fmt.Errorf("encoding the step: %w", err)
 	}
@@ -45,8 +53,7 @@ func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, create
 	if created = claim != nil; created {
 		f := &owned{claim: claim, flavor: q.Flavor}
 		if err := s.openLog(f); err != nil {
-			s.giveBack(f)
-			return nil, false, err
+			return nil, false, s.notBegun(ctx, f, err)
 		}
 		s.mu.Lock()
 		s.fresh[r.ID] = f
@@ -57,6 +64,25 @@ func (s *Supervisor) Create(ctx context.Context, q Request) (r *runs.Run, create
 		return r, false, &DifferentDefinitionError{Run: r, Diff: differences(r.Definition, definition)}
 	}
 	return r, created, nil
+}
+
+// notBegun ends a run that was stored and cannot be begun: whoever launched it hears that
+// it failed, and launches again.
+func (s *Supervisor) notBegun(ctx context.Context, f *owned, cause error) error {
+	defer s.giveBack(f)
+	failed := &problem.Error{Summary: "the run's log cannot be made", Run: f.claim.Run().ID, Phase: string(runs.Created), Class: problem.System,
+		Err: cause, Next: "make room, or give the rights, and launch again; nothing was sent"}
+	err := f.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+		v := runs.Verdict{Class: string(problem.System), Phase: phaseFailed, Reason: "not begun", Message: problem.Bound(cause.Error(), 4<<10), At: s.o.Now()}
+		r.Attempts = append(r.Attempts, runs.Attempt{Number: 1, Key: Key(r.Token, 1)})
+		r.Verdict, r.State = &v, runs.Ended
+		return []runs.Event{moved("%s", verdictText(v))}, nil
+	})
+	if err != nil {
+		failed.Detail = "That it ended cannot be stored either: " + err.Error()
+		failed.Next = "cancel it before you launch again, or it is gone on with: stephost run cancel " + f.claim.Run().ID
+	}
+	return failed
 }
 
 // differences is what two definitions say differently, a line each.
@@ -85,7 +111,7 @@ func (s *Supervisor) Again(ctx context.Context, id string) error {
 	}
 	return claim.Again(ctx, func(r *runs.Run) ([]runs.Event, error) {
 		n := len(r.Attempts) + 1
-		r.Attempts = append(r.Attempts, runs.Attempt{Number: n, Key: Key(r.Token, n)})
+		r.Attempts = append(r.Attempts, runs.Attempt{Number: n, Key: Key(r.Token, n), Asked: true})
 		return []runs.Event{event("again", "attempt %d was asked for", n)}, nil
 	})
 }

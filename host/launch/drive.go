@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/project"
@@ -24,6 +25,13 @@ type DriveOptions struct {
 	// First skips the search for jobs of a given token before the first
 	// submission: the caller knows that there are none.
 	First bool
+	// GiveUp gives the run back when the backend goes on to refuse the credentials or
+	// the scope: who drives many runs does not wait for the person whom one of them
+	// needs.
+	GiveUp bool
+	// Foreign: this process was not told to launch this run. What its environment holds
+	// is none of the step's secrets, unless it is the same there.
+	Foreign bool
 }
 
 // plan is launch's own part of a run's record: what Drive needs again after a
@@ -31,9 +39,13 @@ type DriveOptions struct {
 type plan struct {
 	Step  *project.Resolved
 	First bool `json:",omitempty"`
+	Again bool `json:",omitempty"`
 	// JoinOnly: the step is not known here; the run may be adopted and never
 	// submitted.
 	JoinOnly bool `json:",omitempty"`
+	// Marks are of the environment variables that secrets come from, by name, as they
+	// were where the run was launched.
+	Marks map[string]string `json:",omitempty"`
 }
 
 // drive is one run in the hands of this process. Its goroutine is the only one
@@ -42,7 +54,7 @@ type drive struct {
 	s     *Supervisor
 	o     DriveOptions
 	id    string
-	claim *runs.Claim
+	claim *record
 	plan  plan
 
 	flavor  *Flavor
@@ -55,6 +67,14 @@ type drive struct {
 
 	// resubmits counts how often this drive sent the current attempt again.
 	resubmits int
+	// doubt is when a request of the current attempt was last known to be under way
+	// without an answer; zero when none is. refused is what the backend said to a later
+	// one: it proves nothing about the first.
+	doubt   time.Time
+	refused *rejection
+	// failure is why a launch that this process was told to make could not be prepared.
+	// The run ends with it, because its person will try again.
+	failure error
 	// unsent counts how often the backend refused to be asked.
 	unsent int
 	// ending is closed when the drive's context ends: a submission, which is
@@ -65,6 +85,7 @@ type drive struct {
 
 	mu       sync.Mutex
 	lastSent Notice
+	wish     *runs.Intent // see want
 }
 
 // Drive moves a run on until it is closed and returns its record. It returns
@@ -78,7 +99,8 @@ func (s *Supervisor) Drive(ctx context.Context, id string, o DriveOptions) (*run
 		return nil, err
 	}
 	claim := f.claim
-	d := &drive{s: s, o: o, owned: f, id: claim.Run().ID, claim: claim, poked: make(chan struct{}, 1), vals: newValues(), ending: ctx.Done()}
+	d := &drive{s: s, o: o, owned: f, id: claim.Run().ID, poked: make(chan struct{}, 1), vals: newValues(), ending: ctx.Done()}
+	d.claim = &record{Claim: claim, d: d}
 	defer d.release()
 	if err := d.openSpool(); err != nil {
 		return claim.Run(), err
@@ -89,12 +111,17 @@ func (s *Supervisor) Drive(ctx context.Context, id string, o DriveOptions) (*run
 		return claim.Run(), &problem.Error{Summary: "the record of this run cannot be read", Run: d.id, Err: err,
 			Next: "use the stephost version that launched it"}
 	}
-	err = d.loop(ctx)
+	if err = d.remark(ctx); err == nil {
+		err = d.loop(ctx)
+	}
+	if err == nil {
+		err = d.failure
+	}
 	var fenced *runs.FencedError
 	if err != nil && !errors.As(err, &fenced) && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return claim.Run(), err
+	return d.claim.Run(), err
 }
 
 // release gives back what the drive holds.
@@ -166,14 +193,22 @@ func (d *drive) poke() {
 	}
 }
 
-// intent is the stored cancel intent. It asks the store, because any process
-// may have written it.
+// intent is the cancel that is wanted. It asks the store, because any process may
+// have written it.
 func (d *drive) intent(ctx context.Context) (*runs.Intent, error) {
-	r, err := d.s.o.Store.Run(ctx, d.id)
-	if err != nil {
+	wish := d.unstored()
+	r, err := d.claim.Refresh(ctx)
+	var fenced *runs.FencedError
+	if errors.As(err, &fenced) { // a replaced owner stops, whatever was wanted of it
 		return nil, err
 	}
-	return r.Intent, nil
+	if err != nil && wish == nil {
+		return nil, err
+	}
+	if err != nil {
+		return wish, nil
+	}
+	return wanted(r.Intent, wish), nil
 }
 
 // notify tells who watches; the same status is not told twice.

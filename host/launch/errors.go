@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/stephost/stephost/host/problem"
@@ -75,6 +76,26 @@ func (e *UnconfirmedError) Problem() *problem.Error {
 	}
 }
 
+// UnstoredError says that the wish to cancel could not be stored, and that the drive in
+// this process obeys it all the same. It is lost with this process.
+type UnstoredError struct {
+	Run string
+	Err error
+}
+
+func (e *UnstoredError) Error() string {
+	return fmt.Sprintf("run %s is being cancelled, but that could not be stored: %v", e.Run, e.Err)
+}
+
+// Unwrap is the store's error.
+func (e *UnstoredError) Unwrap() error { return e.Err }
+
+// Problem is the same with what to do next.
+func (e *UnstoredError) Problem() *problem.Error {
+	return &problem.Error{Summary: "the run is being cancelled, but that could not be stored", Run: e.Run, Phase: "cancel", Err: e.Err,
+		Next: "leave this process running until the job is gone; should it be killed, make room on the disk and write `stephost run cancel " + e.Run + "`"}
+}
+
 // DifferentDefinitionError says that a run token came again with another step.
 type DifferentDefinitionError struct {
 	Run  *runs.Run
@@ -123,4 +144,34 @@ func (e *LeftoversError) Problem() *problem.Error {
 		Flavor: e.Run.Pin.Flavor, Phase: "cleanup", Class: problem.System, Err: e.Err,
 		Next: fmt.Sprintf("try again later with `stephost run recover %s`; the verdict of the run stands", e.Run.ID),
 	}
+}
+
+// LogError says that a run is over and its log could not be brought here as a whole,
+// because the disk takes no more. The verdict stands.
+type LogError struct {
+	Run    *runs.Run
+	Reason string
+}
+
+func (e *LogError) Error() string {
+	return fmt.Sprintf("run %s is over, but its log is not complete here: %s", e.Run.ID, e.Reason)
+}
+
+// Problem is the same with what to do next.
+func (e *LogError) Problem() *problem.Error {
+	return &problem.Error{
+		Summary: "the log of the run is not complete here", Run: e.Run.ID, Operator: e.Run.Operator,
+		Flavor: e.Run.Pin.Flavor, Phase: "log", Class: problem.System, Detail: e.Reason,
+		Next: fmt.Sprintf("make room on the disk, then fetch the rest with `stephost run recover %s`; the verdict of the run stands", e.Run.ID),
+	}
+}
+
+// VerdictStands tells whether an error of Drive came behind the verdict of its run: it
+// says what is left to do, not how the run ended.
+func VerdictStands(err error) bool {
+	var (
+		leftovers *LeftoversError
+		log       *LogError
+	)
+	return errors.As(err, &leftovers) || errors.As(err, &log)
 }

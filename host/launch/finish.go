@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,15 +43,39 @@ func (d *drive) drain(ctx context.Context) error {
 	for _, n := range notes {
 		d.notify(Notice{Kind: Warning, Message: n})
 	}
-	d.spooled(d.spool.Finish())
+	_ = d.spooled(d.spool.Finish())
+	if owed := d.spool.Settle(); owed != "" {
+		return d.undrained(ctx, found, owed)
+	}
 	failpoint.Hit("host-draining")
 	return d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
-		r.State = runs.Drained
+		r.State, r.StateReason = runs.Drained, ""
 		if len(found) > 0 {
 			r.Values = found
 		}
 		return nil, nil
 	})
+}
+
+// undrained ends the drive of a run whose log the disk does not take: drained would
+// mean that nobody asks for the rest, and no mark says that it is missing. The
+// backend keeps it, and the spool keeps how far it came.
+func (d *drive) undrained(ctx context.Context, found map[string]json.RawMessage, owed string) error {
+	reason := "the log waits for room: " + owed
+	err := d.claim.now(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+		if len(found) > 0 {
+			r.Values = found
+		}
+		if r.StateReason == reason {
+			return nil, nil
+		}
+		r.StateReason = reason
+		return []runs.Event{event("log", "%s", reason)}, nil
+	})
+	if err != nil && !unwritable(err) {
+		return err
+	}
+	return &LogError{Run: d.claim.Run(), Reason: owed}
 }
 
 // drainLog waits until the pump has everything, or marks that it has not.
@@ -74,6 +99,11 @@ func (d *drive) drainLog(ctx context.Context) error {
 		case <-hint.C:
 			d.notify(Notice{Kind: Status, Phase: "draining", Reason: "log", Message: "waiting for the end of the log", Since: began, Until: began.Add(bound)})
 			continue
+		case <-d.poked:
+			var fenced *runs.FencedError
+			if _, err := d.claim.Refresh(ctx); errors.As(err, &fenced) {
+				return err
+			}
 		case <-d.logs.done:
 			complete, err := d.logs.result()
 			if !complete {
@@ -81,12 +111,12 @@ func (d *drive) drainLog(ctx context.Context) error {
 				if err != nil {
 					reason += ": " + problem.Bound(err.Error(), 256)
 				}
-				d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: reason}))
+				_ = d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: reason}))
 			}
 			return nil
 		case <-timer.C:
 			d.logs.stop()
-			d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: "end not confirmed within " + bound.String()}))
+			_ = d.spooled(d.spool.Gap(d.wholeLog(), spool.Gap{Certainty: spool.Possible, Reason: "end not confirmed within " + bound.String()}))
 			return nil
 		}
 	}

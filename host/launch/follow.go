@@ -16,6 +16,10 @@ import (
 // nothing older than this.
 const statusHold = 200 * time.Millisecond
 
+// refusedMost is how long a drive that does not wait for a person (DriveOptions.GiveUp)
+// is refused by the backend before it gives the run back: some questions more than one.
+const refusedMost = 15 * time.Second
+
 // follow watches a submitted job until its end, keeps its timers, obeys cancel
 // intents and copies its log.
 func (d *drive) follow(ctx context.Context) error {
@@ -36,6 +40,9 @@ func (d *drive) follow(ctx context.Context) error {
 	defer f.status.Stop()
 	f.due = time.NewTimer(f.timers.next(d.s.o.Now()))
 	defer f.due.Stop()
+	f.giveUp = time.NewTimer(time.Hour)
+	f.giveUp.Stop()
+	defer f.giveUp.Stop()
 	failpoint.Hit("host-watching")
 	d.poke() // an intent may have been stored before this owner came
 	return f.run(ctx)
@@ -52,6 +59,9 @@ type follower struct {
 	last   *operatorv1.Status // not stored yet
 	status *time.Timer        // when it is
 	due    *time.Timer        // the next deadline
+
+	refused *AskError   // the backend wants something of a person
+	giveUp  *time.Timer // when that ends the drive
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -77,6 +87,8 @@ func (f *follower) run(ctx context.Context) error {
 			// decides (an unreachable API must not cancel a healthy training).
 			f.watch.reopen()
 			f.due.Reset(f.timers.again())
+		case <-f.giveUp.C:
+			return f.d.couldNotAskProblem("watching the job", f.refused)
 		case <-f.cancel.done():
 			if err := f.cancelled(ctx); err != nil {
 				return err
@@ -101,18 +113,42 @@ func (f *follower) event(ctx context.Context, ev watchEvent) (bool, error) {
 	case *operatorv1.WatchResponse_Heartbeat:
 		return false, f.deadlines(ctx, e.Heartbeat.GetConfirmedAt().AsTime())
 	case *operatorv1.WatchResponse_Reachability:
-		if !e.Reachability.GetReachable() {
-			f.d.notify(Notice{Kind: Status, Phase: f.timers.phase, Reason: "unreachable",
-				Message: couldNotAsk(e.Reachability.GetCouldNotAsk()).Error(), Since: e.Reachability.GetSince().AsTime()})
-		} else if f.last != nil {
-			f.tell(f.last)
-		}
+		f.reached(ctx, e.Reachability)
 	}
 	return false, nil
 }
 
+// reached takes the word whether the backend answers. Nothing follows for the job; why
+// the run does not go on is told and stored.
+func (f *follower) reached(ctx context.Context, r *operatorv1.Reachability) {
+	if r.GetReachable() {
+		f.answered()
+		f.d.because(ctx, "")
+		if f.last != nil {
+			f.tell(f.last)
+		}
+		return
+	}
+	cause := couldNotAsk(r.GetCouldNotAsk())
+	f.d.hindered(ctx, Notice{Kind: Status, Phase: f.timers.phase, Reason: "unreachable", Message: cause.Error(), Since: r.GetSince().AsTime()})
+	switch {
+	case cause.passes():
+		f.answered()
+	case f.d.o.GiveUp && f.refused == nil:
+		f.giveUp.Reset(refusedMost)
+		f.refused = cause
+	}
+}
+
+// answered ends the waiting for a person.
+func (f *follower) answered() {
+	f.refused = nil
+	f.giveUp.Stop()
+}
+
 // observed takes a status: it is told now and stored a moment later.
 func (f *follower) observed(s *operatorv1.Status, at time.Time) {
+	f.answered()
 	f.timers.observe(s, at)
 	if f.last == nil {
 		f.status.Reset(statusHold)
@@ -131,16 +167,24 @@ func (f *follower) tell(s *operatorv1.Status) {
 		Since: since, Until: f.timers.bound(), URL: s.GetUrl()})
 }
 
-// store writes the held status.
+// store writes the held status. One that the store does not take is held on: the next
+// act must not wait for it.
 func (f *follower) store(ctx context.Context) error {
 	s := f.last
 	if s == nil {
 		return nil
 	}
-	f.last = nil
-	return f.d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+	err := f.d.claim.now(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+		r.StateReason = "" // whatever hindered it: the backend has answered
 		return f.d.putStatus(current(r), s, f.timers), nil
 	})
+	if unwritable(err) {
+		f.d.s.o.Log.Warn("the status could not be stored", "run", f.d.id, "error", err)
+		f.status.Reset(roomMost)
+		return nil
+	}
+	f.last = nil
+	return err
 }
 
 // putStatus writes a status into an attempt and tells the story of changes.
@@ -179,11 +223,10 @@ func (f *follower) deadlines(ctx context.Context, confirmed time.Time) error {
 	if cause == "" || f.cancel != nil {
 		return nil
 	}
-	// The intent says why before Cancel is called, so that whoever reads
-	// `cancelled` after a crash still reports a timeout.
-	if err := f.d.s.Cancel(ctx, f.d.id, runs.Intent{Cause: cause, By: "stephost", At: f.d.s.o.Now()}); err != nil {
-		return err
-	}
+	// The intent is stored before Cancel is called, so that whoever reads `cancelled`
+	// after a crash still reports a timeout; and under the claim's fence, so that an
+	// owner that was replaced ends nothing.
+	f.d.want(runs.Intent{Cause: cause, By: "stephost", At: f.d.s.o.Now()})
 	return f.intent(ctx)
 }
 
@@ -197,17 +240,22 @@ func (f *follower) intent(ctx context.Context) error {
 		f.cancel.raise(in.Force)
 		return nil
 	}
-	if err := f.d.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+	err = f.d.claim.now(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
 		a := current(r)
 		if a.CancelSentAt.IsZero() {
 			a.CancelSentAt = f.d.s.o.Now()
 		}
 		return []runs.Event{event("cancelling", "the backend is asked to end attempt %d (%s)", a.Number, in.Cause)}, nil
-	}); err != nil {
+	})
+	if err != nil && !unwritable(err) {
 		return err
 	}
+	n := Notice{Kind: Status, Phase: phaseCancelling, Since: f.d.s.o.Now(), Until: f.d.s.o.Now().Add(f.d.cancelTimeout())}
+	if err != nil { // the job is ended all the same: it may cost money, and this process knows of the wish
+		n.Message = "that is not stored yet: " + err.Error()
+	}
 	failpoint.Hit("host-cancelling")
-	f.d.notify(Notice{Kind: Status, Phase: "cancelling", Since: f.d.s.o.Now(), Until: f.d.s.o.Now().Add(f.d.cancelTimeout())})
+	f.d.notify(n)
 	f.cancel = f.d.startCancel(ctx, in.Force)
 	return nil
 }
@@ -231,9 +279,9 @@ func (f *follower) cancelled(ctx context.Context) error {
 // stays submitted, with its intent: whoever recovers it goes on here.
 func (f *follower) unconfirmed(ctx context.Context) error {
 	reason := "the job was still there after " + f.d.cancelTimeout().String()
-	if err := f.d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
+	if err := f.d.claim.now(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
 		return []runs.Event{event("cancel-unconfirmed", "%s", reason)}, nil
-	}); err != nil {
+	}); err != nil && !unwritable(err) {
 		return err
 	}
 	return &UnconfirmedError{Run: f.d.claim.Run(), Reason: reason}

@@ -169,26 +169,32 @@ func (p *logPump) stream(ctx context.Context, d *drive, req jobRequest) (over, a
 			return false, any, plugin.Explain(ctx, err)
 		}
 		any = true
-		d.logged(msg)
+		if err := d.logged(msg); err != nil {
+			return false, any, err
+		}
 	}
 }
 
 // logged stores one message. Trouble of the disk never ends a run: the spool
-// marks what it could not keep.
-func (d *drive) logged(msg *operatorv1.LogsResponse) {
+// marks what it could not keep. The error is one of a process that was replaced.
+func (d *drive) logged(msg *operatorv1.LogsResponse) error {
 	if msg.GetReachability() != nil || msg.GetSource() == nil {
-		return
+		return nil
 	}
 	src := sourceOf(msg.GetSource())
 	if gap := msg.GetGap(); gap != nil {
-		d.spooled(d.spool.Gap(src, spool.Gap{Certainty: certainty(gap.GetCertainty()), Reason: gap.GetReason(), Bytes: gap.GetBytes()}))
+		if err := d.spooled(d.spool.Gap(src, spool.Gap{Certainty: certainty(gap.GetCertainty()), Reason: gap.GetReason(), Bytes: gap.GetBytes()})); err != nil {
+			return err
+		}
 	}
 	if entries := msg.GetEntries(); len(entries) > 0 {
 		batch := make([]spool.Entry, len(entries))
 		for i, e := range entries {
 			batch[i] = spool.Entry{Time: e.GetTime().AsTime(), Data: e.GetData(), Cursor: e.GetCursor(), Partial: e.GetPartial(), Late: e.GetLate()}
 		}
-		d.spooled(d.spool.Append(src, batch))
+		if err := d.spooled(d.spool.Append(src, batch)); err != nil {
+			return err
+		}
 		if src.Stream == "stdout" {
 			d.mu.Lock()
 			for _, e := range entries {
@@ -198,14 +204,19 @@ func (d *drive) logged(msg *operatorv1.LogsResponse) {
 		}
 	}
 	if msg.GetEnd() {
-		d.spooled(d.spool.End(src))
+		return d.spooled(d.spool.End(src))
 	}
+	return nil
 }
 
-func (d *drive) spooled(err error) {
+// spooled takes the result of a write. A writer that was replaced belongs to a drive
+// that was: it looks at its record.
+func (d *drive) spooled(err error) error {
 	if err != nil {
 		d.s.o.Log.Warn("the log could not be written", "run", d.id, "error", err)
+		d.poke()
 	}
+	return err
 }
 
 // foundValues is what the step has printed so far.

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -140,7 +141,7 @@ type Answer struct {
 }
 
 // Preflight asks the flavor what would fail at launch. It may make read-only
-// calls and creates nothing.
+// calls and creates nothing. The error is that of a plugin that does not answer.
 func Preflight(ctx context.Context, o PreflightOptions) ([]Answer, error) {
 	b := newBackend(o.Processes, o.Flavor.Spec)
 	defer b.close()
@@ -149,7 +150,14 @@ func Preflight(ctx context.Context, o PreflightOptions) ([]Answer, error) {
 		return nil, err
 	}
 	scope, err := planScope(ctx, b, target)
-	if err != nil {
+	var (
+		start    *process.StartError
+		mismatch *process.MismatchError
+	)
+	switch {
+	case errors.As(err, &start), errors.As(err, &mismatch):
+		return nil, err // not the backend, the plugin could not be asked
+	case err != nil:
 		return []Answer{{Summary: "the backend could not be asked", Detail: err.Error(), Error: true}}, nil
 	}
 	var resp *operatorv1.ValidateResponse

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	operatorv1 "github.com/stephost/stephost/proto/stephost/operator/v1"
 
@@ -41,24 +42,87 @@ func (d *drive) prepareAndSubmit(ctx context.Context) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go d.watchIntent(work, stop)
+	if at := d.totalAt(); !at.IsZero() {
+		var end context.CancelFunc
+		work, end = context.WithDeadlineCause(work, at, errTotal)
+		defer end()
+	}
 
 	req, rejected, err := d.prepare(work)
-	if errors.Is(context.Cause(work), errIntent) {
-		return d.endUnsubmitted(ctx, rejection{class: problem.Cancelled, phase: "preparing", message: "cancelled before anything was sent"})
-	}
 	switch {
+	case err == nil && rejected == nil && req == nil:
+		return nil // adopted: the state has moved on, and a cancel follows the job
+	case errors.Is(context.Cause(work), errIntent):
+		said := "cancelled before anything was sent"
+		if d.mayExistElsewhere() {
+			said += " from here"
+		}
+		return d.endUnsubmitted(ctx, rejection{class: problem.Cancelled, phase: "preparing", message: said})
+	case errors.Is(context.Cause(work), errTotal):
+		return d.endUnsubmitted(ctx, overTotal("preparing"))
 	case err != nil:
-		return err
+		return d.notPrepared(ctx, err)
 	case rejected != nil:
 		return d.endUnsubmitted(ctx, *rejected)
-	case req == nil:
-		return nil // adopted: the state has moved on
 	}
 	return d.submit(ctx, req, true)
 }
 
-// errIntent ends work for which a cancel intent came.
-var errIntent = errors.New("a cancel is wanted")
+// errIntent ends work for which a cancel intent came, errTotal work that took longer than
+// all attempts may.
+var (
+	errIntent = errors.New("a cancel is wanted")
+	errTotal  = errors.New("timeouts.total has passed")
+)
+
+// totalAt is when timeouts.total has passed; zero when there is none.
+func (d *drive) totalAt() time.Time {
+	limit := d.plan.Step.Timeouts.Total
+	if limit <= 0 {
+		return time.Time{}
+	}
+	return d.claim.Run().CreatedAt.Add(limit)
+}
+
+// untilTotal is closed when timeouts.total has passed.
+func (d *drive) untilTotal() (<-chan struct{}, context.CancelFunc) {
+	at := d.totalAt()
+	if at.IsZero() {
+		return nil, func() {}
+	}
+	ctx, stop := context.WithDeadline(context.Background(), at)
+	return ctx.Done(), stop
+}
+
+// overTotal ends an attempt of which nothing was sent in time.
+func overTotal(phase string) rejection {
+	return rejection{class: problem.Timeout, phase: phase, reason: "total timeout", message: "nothing was sent before timeouts.total had passed"}
+}
+
+// notPrepared decides what becomes of a run whose preparation failed for a reason that
+// is none of the step's: the plugin does not start. A launch that says so has failed for
+// its person, who mends it and launches anew, so that the run ends; going on with it
+// later would run the step twice. Whoever recovers a run, or is told its name and what to
+// do about it, finds it as it is.
+func (d *drive) notPrepared(ctx context.Context, err error) error {
+	var (
+		fenced  *runs.FencedError
+		blocked *BlockedError
+		told    *problem.Error
+	)
+	switch {
+	case d.owned.flavor == nil, ctx.Err() != nil, errors.As(err, &fenced), errors.As(err, &blocked),
+		errors.As(err, &told) && told.Run != "":
+		return err
+	}
+	if ended := d.endUnsubmitted(ctx, rejection{class: problem.System, phase: "preparing", reason: "not prepared", message: err.Error()}); ended != nil {
+		return errors.Join(err, ended)
+	}
+	if d.claim.Run().Verdict != nil { // and is not tried again
+		d.failure = err
+	}
+	return nil
+}
 
 // watchIntent ends work when a cancel intent is stored.
 func (d *drive) watchIntent(ctx context.Context, stop context.CancelCauseFunc) {

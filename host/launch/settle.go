@@ -52,6 +52,7 @@ func resubmittable(sub manifest.Submission, a *runs.Attempt, now time.Time) bool
 // settle decides an attempt of which it is not known whether the backend has
 // it: the state is `submitting` or `unknown`.
 func (d *drive) settle(ctx context.Context) error {
+	d.doubt = d.s.o.Now() // when its last request was sent is not known
 	return d.settleAfter(ctx, "the process that sent it ended before it had the answer")
 }
 
@@ -65,7 +66,7 @@ func (d *drive) settleAfter(ctx context.Context, reason string) error {
 	}
 	sub := d.flavor.Manifest.Submission
 	if !d.flavor.Manifest.Can("find") {
-		if resubmittable(sub, d.attempt(), d.s.o.Now()) {
+		if d.refused == nil && resubmittable(sub, d.attempt(), d.s.o.Now()) {
 			return d.resubmit(ctx, target)
 		}
 		return d.unknown(ctx, reason+"; this flavor cannot search for jobs")
@@ -76,6 +77,10 @@ func (d *drive) settleAfter(ctx context.Context, reason string) error {
 		again      = newBackoff()
 		wait       time.Duration
 		unanswered time.Time
+		// wanted is when this loop first saw that the run is to be cancelled. The times
+		// of records are not used: another clock, or this one before it was set back,
+		// has written them.
+		wanted time.Time
 	)
 	again.InitialInterval = settleFirst
 	for {
@@ -108,19 +113,29 @@ func (d *drive) settleAfter(ctx context.Context, reason string) error {
 				if got, want := job.GetRequestDigest(), d.attempt().RequestDigest; got != "" && got != want {
 					return d.unknown(ctx, fmt.Sprintf("a job with this key exists (%s), but it was made from another request", job.GetNativeName()))
 				}
+				if job.GetIncomplete() && len(d.attempt().Request) == 0 {
+					return d.unknown(ctx, "another stephost has submitted this run and not finished it")
+				}
 				if job.GetIncomplete() && d.claim.Run().Intent == nil {
 					return d.resubmit(ctx, target)
 				}
 				return d.accepted(ctx, job.GetHandle(), found{existing: true, url: job.GetUrl(), name: job.GetNativeName()})
 			case resp.GetOutcome() == operatorv1.FindResponse_OUTCOME_ABSENT && resubmittable(sub, d.attempt(), now) && d.claim.Run().State == runs.Submitting:
-				if d.claim.Run().Intent == nil {
+				in := d.claim.Run().Intent
+				if in == nil && d.refused == nil {
 					return d.resubmit(ctx, target)
 				}
-				// Nothing is sent again for a run that is to be cancelled. What is
-				// still absent when the last request in flight must have arrived
-				// or died was never there.
-				if now.Sub(latest(d.attempt().SubmittingAt, d.claim.Run().Intent.At, started)) > sub.Settle+lateArrival {
-					return d.endUnsubmitted(ctx, rejection{class: classOfIntent(d.claim.Run().Intent), phase: "submitting",
+				if in != nil && wanted.IsZero() {
+					wanted = now
+				}
+				// Nothing is sent again for a run that is to be cancelled, or that the
+				// backend refuses now. What is still absent when the last request in
+				// flight must have arrived or died was never there.
+				if now.Sub(latest(d.doubt, wanted)) > sub.Settle+lateArrival {
+					if in == nil {
+						return d.endUnsubmitted(ctx, *d.refused)
+					}
+					return d.endUnsubmitted(ctx, rejection{class: classOfIntent(in), phase: "submitting",
 						message: "cancelled before the backend had the job"})
 				}
 				settled = latest(settled, now.Add(time.Second))
@@ -194,15 +209,22 @@ func (d *drive) unknown(ctx context.Context, reason string) error {
 		LookFor: fmt.Sprintf("Look in %s for a job with the key %s (run token %q)", r.Pin.ScopeDisplay, d.attempt().Key, r.Token)}
 }
 
-// mayExistElsewhere tells whether a job of this run may exist that this home
-// does not know: the token was given, and nothing of it was sent from here.
+// mayExistElsewhere tells whether a job of this attempt, or of a later one, may exist
+// that this home does not know: the token was given, and another home may have been
+// asked for the same. Of an attempt that follows by itself the answer of Submit tells.
 func (d *drive) mayExistElsewhere() bool {
 	r := d.claim.Run()
-	return r.TokenGiven && len(r.Attempts) == 1 && !d.plan.First
+	return r.TokenGiven && (len(r.Attempts) == 1 && !d.plan.First || d.asked())
+}
+
+// asked tells whether a person asked for another attempt where the last one ended
+// without success.
+func (d *drive) asked() bool {
+	return d.attempt().Asked || d.plan.Again && len(d.claim.Run().Attempts) == 1
 }
 
 // adopt asks the backend for jobs of the run's token and takes over the newest
-// one. It tells whether there was one.
+// one, unless it is of an attempt that is over here. It tells whether there was one.
 func (d *drive) adopt(ctx context.Context, target *operatorv1.Target) (bool, error) {
 	r := d.claim.Run()
 	if !d.flavor.Manifest.Can("find") {
@@ -226,7 +248,9 @@ func (d *drive) adopt(ctx context.Context, target *operatorv1.Target) (bool, err
 		}
 		switch resp.GetOutcome() {
 		case operatorv1.FindResponse_OUTCOME_FOUND:
-			return true, d.adoptJobs(ctx, target, resp.GetJobs())
+			// What was found is stored even when the launch is being ended: the job
+			// exists, and a cancel must reach it.
+			return d.adoptJobs(context.WithoutCancel(ctx), target, resp.GetJobs())
 		case operatorv1.FindResponse_OUTCOME_ABSENT:
 			return false, nil
 		}
@@ -239,28 +263,43 @@ func (d *drive) adopt(ctx context.Context, target *operatorv1.Target) (bool, err
 	}
 }
 
-// adoptJobs makes the newest job of the token this run's current attempt.
-func (d *drive) adoptJobs(ctx context.Context, target *operatorv1.Target, jobs []*operatorv1.FindResponse_Job) error {
+// adoptJobs makes the newest job of the token this run's current attempt. It tells
+// whether it did: a job of an earlier attempt is none, and where a person asked for
+// another attempt, one that ended without success is followed by it.
+func (d *drive) adoptJobs(ctx context.Context, target *operatorv1.Target, jobs []*operatorv1.FindResponse_Job) (bool, error) {
 	newest := slices.MaxFunc(jobs, func(a, b *operatorv1.FindResponse_Job) int { return int(a.GetAttempt()) - int(b.GetAttempt()) })
 	n := int(newest.GetAttempt())
 	if want := Key(d.claim.Run().Token, n); newest.GetKey() != want {
-		return &problem.Error{Summary: "the backend holds a job with this run token under another key", Run: d.id, Phase: "preparing",
+		return false, &problem.Error{Summary: "the backend holds a job with this run token under another key", Run: d.id, Phase: "preparing",
 			Class: problem.Config, Detail: fmt.Sprintf("Attempt %d has the key %s, expected %s.", n, newest.GetKey(), want),
 			Next: "use another --run-token"}
 	}
-	for i := 2; i <= n; i++ {
+	if n < d.attempt().Number {
+		return false, nil
+	}
+	follows := d.asked() && endedBadly(newest.GetPhase())
+	if follows {
+		n++
+	}
+	for i := d.attempt().Number + 1; i <= n; i++ {
 		// Attempts are added one at a time, each behind one that is over: that
 		// is what the existence of a later one proves.
 		if err := d.claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
 			current(r).Resolution = "followed by a later attempt at the backend"
+			if follows && i == n {
+				current(r).Resolution = "it has ended without success, as the backend says"
+			}
 			r.State = runs.Preparing
-			r.Attempts = append(r.Attempts, runs.Attempt{Number: i, Key: Key(r.Token, i)})
+			r.Attempts = append(r.Attempts, runs.Attempt{Number: i, Key: Key(r.Token, i), Asked: follows && i == n})
 			return nil, nil
 		}); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return d.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
+	if follows {
+		return false, nil
+	}
+	return true, d.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
 		a := current(r)
 		if a.SubmittingAt.IsZero() {
 			a.SubmittingAt, a.RequestDigest = d.s.o.Now(), newest.GetRequestDigest()
@@ -277,4 +316,13 @@ func (d *drive) adoptJobs(ctx context.Context, target *operatorv1.Target, jobs [
 		a.NativeName, a.URL = newest.GetNativeName(), newest.GetUrl()
 		return []runs.Event{moved("attempt %d was found at the backend as %s", n, orElse(a.NativeName, a.Key))}, nil
 	})
+}
+
+// endedBadly tells whether a job is over, and did not succeed.
+func endedBadly(p operatorv1.Phase) bool {
+	switch p {
+	case operatorv1.Phase_PHASE_FAILED, operatorv1.Phase_PHASE_CANCELLED, operatorv1.Phase_PHASE_LOST:
+		return true
+	}
+	return false
 }

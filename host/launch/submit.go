@@ -18,11 +18,11 @@ import (
 // withSecrets is step with its secret values, for the two calls that carry
 // them.
 func (d *drive) withSecrets(ctx context.Context, step *operatorv1.Step) (*operatorv1.Step, *missingSecret) {
-	env, missing := secretValues(ctx, d.plan.Step.Secrets, d.s.o.Resolver)
+	env, missing := secretValues(ctx, d.plan.Step.Secrets, d.resolver())
 	if missing != nil {
 		return nil, missing
 	}
-	settings, missing := secretValues(ctx, d.plan.Step.SecretSettings, d.s.o.Resolver)
+	settings, missing := secretValues(ctx, d.plan.Step.SecretSettings, d.resolver())
 	if missing != nil {
 		return nil, missing
 	}
@@ -113,10 +113,21 @@ func (d *drive) answered(ctx context.Context, target *operatorv1.Target, resp *o
 		}
 		// Two machines with one token at the same time have the same key and
 		// different requests: the slower one is refused, and joins the other.
-		if d.mayExistElsewhere() {
-			if adopted, err := d.adopt(ctx, target); err != nil || adopted {
+		if d.claim.Run().TokenGiven && d.flavor.Manifest.Can("find") {
+			before := d.attempt().Number
+			adopted, err := d.adopt(ctx, target)
+			if d.attempt().Number != before {
+				d.doubt = time.Time{}
 				return err
 			}
+			if err != nil || adopted {
+				return err
+			}
+		}
+		if !d.doubt.IsZero() {
+			// An earlier request of this key may still arrive.
+			d.refused = &rejected
+			return d.settleAfter(ctx, "a request got no answer, and a later one was refused ("+rejected.message+")")
 		}
 		return d.endUnsubmitted(ctx, rejected)
 	case *operatorv1.SubmitResponse_NotSent_:
@@ -140,6 +151,10 @@ func certainlyNotSent(err error) bool { return status.Code(err) == codes.Unimple
 func (d *drive) notSent(ctx context.Context, target *operatorv1.Target, none *operatorv1.CouldNotAsk) error {
 	cause := couldNotAsk(none)
 	if !cause.passes() {
+		if !d.doubt.IsZero() {
+			// The state must keep saying that a job may exist.
+			return d.couldNotAskProblem("submitting", cause)
+		}
 		if err := d.claim.Update(ctx, runs.Durable, func(r *runs.Run) ([]runs.Event, error) {
 			r.State, r.StateReason = runs.Blocked, problem.Bound(cause.Error(), 1<<10)
 			return []runs.Event{moved("nothing was sent: %s", cause)}, nil
@@ -153,11 +168,23 @@ func (d *drive) notSent(ctx context.Context, target *operatorv1.Target, none *op
 	d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: d.s.o.Now()})
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	total, stop := d.untilTotal()
+	defer stop()
 	select {
 	case <-d.ending:
 		return context.Canceled
 	case <-d.poked:
 	case <-timer.C:
+	case <-total:
+	}
+	if !d.doubt.IsZero() {
+		// An earlier request of this key may have arrived, or still arrive.
+		return d.settleAfter(ctx, "a request got no answer, and a later one could not be sent")
+	}
+	select {
+	case <-total:
+		return d.endUnsubmitted(ctx, overTotal("submitting"))
+	default:
 	}
 	in, err := d.intent(ctx)
 	if err != nil {
@@ -200,13 +227,15 @@ func (d *drive) accepted(ctx context.Context, h *operatorv1.Handle, f found) err
 	if err != nil {
 		return err
 	}
+	d.doubt, d.refused = time.Time{}, nil
 	failpoint.Hit("host-submitted")
 	return nil
 }
 
 // uncertain leaves the run in `submitting`, for settle.
 func (d *drive) uncertain(ctx context.Context, reason string) error {
-	d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "uncertain", Message: reason, Since: d.s.o.Now()})
+	d.doubt = d.s.o.Now()
+	d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "uncertain", Message: reason, Since: d.doubt})
 	return d.settleAfter(ctx, reason)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stephost/stephost/host/home"
 	"github.com/stephost/stephost/host/manifest"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/runs"
 	"github.com/stephost/stephost/host/runs/spool"
@@ -102,8 +103,7 @@ func (s *Supervisor) Close() {
 	s.polled.Wait()
 }
 
-// own claims a run and opens its log. A run that was created by this Supervisor
-// is its own already.
+// own claims a run. One that was created by this Supervisor is its own already.
 func (s *Supervisor) own(ctx context.Context, id string, o runs.ClaimOptions) (*owned, error) {
 	s.mu.Lock()
 	f := s.fresh[id]
@@ -116,7 +116,16 @@ func (s *Supervisor) own(ctx context.Context, id string, o runs.ClaimOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	return &owned{claim: claim}, nil
+	// A store that was replaced by an older copy counts fences that the log has seen
+	// already. Nobody else writes it for that: the count goes on behind them.
+	newest, err := spool.Fence(s.o.Store.LogDir(claim.Run().ID))
+	for err == nil && claim.Fence() <= newest {
+		claim, err = s.o.Store.Claim(ctx, claim.Run().ID, s.o.Owner, runs.ClaimOptions{})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &owned{claim: claim}, nil // what is wrong with the log, its opening tells
 }
 
 // openLog opens the log for writing, under the claim's fence.
@@ -207,6 +216,23 @@ func (s *Supervisor) poll(ctx context.Context) {
 		for id := range ids {
 			s.wake(id)
 		}
+		s.wakeReplaced(ctx)
+	}
+}
+
+// wakeReplaced makes the drives look at their records whose runs have another owner
+// by now: a job that is silent for hours would not tell them.
+func (s *Supervisor) wakeReplaced(ctx context.Context) {
+	mine, err := s.o.Store.Owned(ctx, s.o.Owner.ID())
+	if err != nil {
+		return // the question about intents is asked again, too
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, d := range s.drives {
+		if !mine[id] {
+			d.poke()
+		}
 	}
 }
 
@@ -222,12 +248,24 @@ func (s *Supervisor) wake(id string) {
 
 // Cancel stores the intent to cancel a run (durable before it returns) and
 // tells its drive, if that lives in this process. Any process may call it, no
-// ownership is needed: the owner sees the intent within intentPoll.
+// ownership is needed: the owner sees the intent within intentPoll. A drive in this
+// process obeys also what could not be stored: then the error is an *UnstoredError.
 func (s *Supervisor) Cancel(ctx context.Context, id string, in runs.Intent) error {
 	_, err := s.o.Store.RequestCancel(ctx, id, in)
-	if err != nil {
-		return err
+	if err == nil {
+		s.wake(id)
+		return nil
 	}
-	s.wake(id)
-	return nil
+	if unwritable(err) || ctx.Err() != nil {
+		s.mu.Lock()
+		d := s.drives[id]
+		s.mu.Unlock()
+		if d != nil {
+			d.want(in)
+			return &UnstoredError{Run: id, Err: err}
+		}
+		return &problem.Error{Summary: "the cancel could not be stored", Run: id, Err: err,
+			Next: "make room on the disk and try again; a Ctrl-C in the terminal of its launch ends the job all the same"}
+	}
+	return err
 }

@@ -21,6 +21,23 @@ type timers struct {
 	observedAt time.Time
 }
 
+// CancelBound is how long a cancel may stay unconfirmed, also where the step says
+// nothing of it.
+func CancelBound(t project.Timeouts) time.Duration {
+	if t.Cancel > 0 {
+		return t.Cancel
+	}
+	return cancelDefault
+}
+
+// DrainBound is the same for the end of the log after the verdict.
+func DrainBound(t project.Timeouts) time.Duration {
+	if t.LogDrain > 0 {
+		return t.LogDrain
+	}
+	return drainDefault
+}
+
 // Pauses of a due timer between two requests for a fresh state.
 const dueAgain = 5 * time.Second
 

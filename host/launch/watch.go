@@ -74,6 +74,7 @@ func (w *watcher) reopen() {
 func (w *watcher) run(ctx context.Context, d *drive, req jobRequest) error {
 	again := newBackoff()
 	again.InitialInterval = streamAgainIn
+	var kills kills
 	for {
 		over, any, err := w.stream(ctx, d, req)
 		if over || ctx.Err() != nil {
@@ -85,10 +86,13 @@ func (w *watcher) run(ctx context.Context, d *drive, req jobRequest) error {
 		switch {
 		case err == nil: // reopened on purpose
 			continue
-		case !transient(err) && status.Code(err) != codes.Canceled && !errors.Is(err, io.EOF):
+		case !transient(err) && status.Code(err) != codes.Canceled && !errors.Is(err, io.EOF), kills.enough(err):
 			return err
 		}
 		d.s.o.Log.Debug("watch was interrupted", "run", req.id, "error", err)
+		if killedAtStart(err) {
+			d.hindered(ctx, Notice{Kind: Status, Phase: d.phase(), Reason: "plugin", Message: err.Error()})
+		}
 		if err := pause(ctx, again.NextBackOff()); err != nil {
 			return err
 		}

@@ -22,9 +22,12 @@ const (
 	// milliseconds, so even a hundred processes at once are far below it; what
 	// is longer is a process that was stopped while it held the lock.
 	lockWait = 60 * time.Second
-	// lockPause is the longest pause between two tries. SQLite's own waiting
-	// (busy_timeout) grows to 100 ms a try and cannot be cancelled.
+	// lockPause is the longest pause between two tries, and lockLong that of who has
+	// waited for long: where hundreds wait, their tries must not take the time that
+	// the one with the lock needs. SQLite's own waiting (busy_timeout) grows to 100 ms
+	// a try and cannot be cancelled.
 	lockPause = 4 * time.Millisecond
+	lockLong  = 50 * time.Millisecond
 	// walLimit, in bytes, is what is kept of the write-ahead log.
 	walLimit = 1 << 20
 )
@@ -36,7 +39,8 @@ type database struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
-	// full: synchronous=FULL is in force (else NORMAL).
+	// full: synchronous=FULL, SQLite's own default for a new connection, is in force
+	// (else NORMAL).
 	full bool
 }
 
@@ -59,30 +63,37 @@ func connect(ctx context.Context, path string) (*database, error) {
 		_ = pool.Close()
 		return nil, sqlError(ctx, path, err)
 	}
+	d := &database{path: path, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}, full: true}
 	// Keep the files beside the database when the last connection closes:
 	// making them again costs every short command more than its work.
-	err = conn.Raw(func(c any) error {
-		files, ok := c.(sqlite.FileControl)
-		if !ok {
-			return nil
-		}
-		_, err := files.FileControlPersistWAL("main", 1)
-		return err
-	})
-	if err != nil {
-		_ = conn.Close()
-		_ = pool.Close()
+	if err := d.keepLog(true); err != nil {
+		_ = d.close()
 		return nil, sqlError(ctx, path, err)
 	}
 	// The log of a store that several processes use grows until nobody reads,
 	// and whoever opens it afterwards pays for its length.
 	if _, err := conn.ExecContext(ctx, "PRAGMA journal_size_limit="+strconv.Itoa(walLimit)); err != nil {
-		_ = conn.Close()
-		_ = pool.Close()
+		_ = d.close()
 		return nil, sqlError(ctx, path, err)
 	}
-	// FULL is SQLite's own default for a new connection.
-	return &database{path: path, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}, full: true}, nil
+	return d, nil
+}
+
+// keepLog says whether the files beside the database stay when the last connection
+// closes.
+func (d *database) keepLog(keep bool) error {
+	return d.conn.Raw(func(c any) error {
+		files, ok := c.(sqlite.FileControl)
+		if !ok {
+			return nil
+		}
+		mode := 0
+		if keep {
+			mode = 1
+		}
+		_, err := files.FileControlPersistWAL("main", mode)
+		return err
+	})
 }
 
 func (d *database) close() error {
@@ -225,14 +236,14 @@ func (d *database) begin(ctx context.Context, begin string) error {
 
 // retryBusy repeats try while other processes hold the lock.
 func retryBusy(ctx context.Context, path string, try func() error) error {
-	deadline := time.Now().Add(lockWait)
-	for pause := 200 * time.Microsecond; ; pause = min(pause*2, lockPause) {
+	began := time.Now()
+	for pause := 200 * time.Microsecond; ; pause = min(pause*2, max(lockPause, min(time.Since(began)/20, lockLong))) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := try()
 		var busy *BusyError
-		if !errors.As(err, &busy) || time.Now().After(deadline) {
+		if !errors.As(err, &busy) || time.Since(began) > lockWait {
 			return err
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause))
@@ -262,6 +273,8 @@ func sqlError(ctx context.Context, path string, err error) error {
 		return &BusyError{Path: path, Err: err}
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
 		return &DamagedError{Path: path, Err: err}
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+		return &DiskError{Path: path, Err: err}
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

@@ -38,6 +38,7 @@ func TestDeleteAndSweep(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(s.LogDir(keep.ID), 0o700))
 	require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700)) // a death within Delete
+	require.NoError(t, os.WriteFile(filepath.Join(s.Dir(c.id), deletedName), nil, 0o600))
 	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mine"), 0o700))
 	n, err := s.Sweep(t.Context())
 	require.NoError(t, err)
@@ -45,6 +46,45 @@ func TestDeleteAndSweep(t *testing.T) {
 	assert.DirExists(t, s.LogDir(keep.ID))
 	assert.DirExists(t, filepath.Join(s.dir, "mine"))
 	assert.NoDirExists(t, s.Dir(c.id))
+}
+
+// A death between the commit of Delete and the removal leaves a mark, by which Sweep
+// knows the directory.
+func TestDeleteMarksFirst(t *testing.T) {
+	s := newStore(t)
+	c := claimed(t, s, NewRun{})
+	require.NoError(t, to(t, c, Preparing, Ended, Drained, Cleaned, Closed))
+	require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700))
+	mark := filepath.Join(s.Dir(c.id), deletedName)
+	_, err := s.deleteRecord(t.Context(), c.id)
+	require.NoError(t, err)
+	assert.FileExists(t, mark)
+	n, err := s.Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.NoDirExists(t, s.Dir(c.id))
+}
+
+// A store that was lost, or replaced by an older one, does not take the logs of the
+// runs that it does not know with it.
+func TestSweepKeepsWhatItDoesNotKnow(t *testing.T) {
+	s := newStore(t)
+	c := claimed(t, s, NewRun{})
+	log := filepath.Join(s.LogDir(c.id), "00000001.seg")
+	require.NoError(t, os.MkdirAll(s.LogDir(c.id), 0o700))
+	require.NoError(t, os.WriteFile(log, []byte("precious"), 0o600))
+	require.NoError(t, s.Close())
+	names, err := filepath.Glob(s.path + "*")
+	require.NoError(t, err)
+	for _, name := range names {
+		require.NoError(t, os.Rename(name, filepath.Join(t.TempDir(), filepath.Base(name))))
+	}
+
+	moved := openStore(t, s.dir, Options{}) // moved aside by hand: a new one is made
+	n, err := moved.Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	assert.FileExists(t, log)
 }
 
 // Several prunes at once: each run is deleted once, none fails.

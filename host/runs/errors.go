@@ -144,6 +144,16 @@ func (e *BusyError) Error() string {
 }
 func (e *BusyError) Unwrap() error { return e.Err }
 
+// DiskError says that the disk under the store has no room, or refuses to read or
+// write. Nothing of what was to be stored is stored.
+type DiskError struct {
+	Path string
+	Err  error
+}
+
+func (e *DiskError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *DiskError) Unwrap() error { return e.Err }
+
 // TokenError says that a token is no token.
 type TokenError struct{ Length int }
 

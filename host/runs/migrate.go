@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"time"
@@ -75,25 +76,53 @@ CREATE TABLE events (
 	}
 }
 
+// schemaPause is the longest pause between two looks at a schema that another process
+// makes.
+const schemaPause = 50 * time.Millisecond
+
 // create makes an empty database, readable for its owner alone: SQLite gives
-// the mode of the database to the files beside it. A process that dies in here
-// leaves version 0, and the next one goes on from there.
+// the mode of the database to the files beside it. It gets its name when it is whole:
+// switching it to write-ahead logging needs every other connection gone, and a hundred
+// processes that begin in a new home would keep each other from that. What a process
+// that died in here has left is removed by the next one.
 func create(ctx context.Context, path string) error {
-	unlock, err := lockSchema(ctx, path)
-	if err != nil {
+	unlock, err := lockSchema(ctx, path, func() (bool, error) {
+		_, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if unlock == nil || err != nil {
 		return err
 	}
 	defer unlock()
-	// Never open and close a database file that may be in use in this process:
-	// that would drop SQLite's locks. O_EXCL: it did not exist.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil:
+	temp := path + ".new"
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(temp + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the store of runs: %w", err)
+		}
+	}
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("the store of runs: %w", err)
 	}
-	return f.Close()
+	d, err := connect(ctx, temp)
+	if err != nil {
+		return err
+	}
+	err = d.migrate(ctx, migrations())
+	// The files beside it have another name, and must go with the connection.
+	if err = errors.Join(err, d.keepLog(false), d.close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("the store of runs: %w", err)
+	}
+	return nil
 }
 
 // openCurrent opens the database and brings it to this version's schema.
@@ -110,21 +139,28 @@ func openCurrent(ctx context.Context, path string) (*database, error) {
 }
 
 func (d *database) bringUp(ctx context.Context, list []string) error {
-	have, err := d.version(ctx)
-	if err != nil || have == len(list) {
+	current := func() (bool, error) {
+		have, err := d.version(ctx)
+		if err == nil && have > len(list) {
+			err = &NewerSchemaError{Path: d.path, Have: have, Knows: len(list)}
+		}
+		return have == len(list), err
+	}
+	if is, err := current(); is || err != nil {
 		return err
 	}
-	if have > len(list) {
-		return &NewerSchemaError{Path: d.path, Have: have, Knows: len(list)}
-	}
-	unlock, err := lockSchema(ctx, d.path)
-	if err != nil {
+	unlock, err := lockSchema(ctx, d.path, current)
+	if unlock == nil || err != nil {
 		return err
 	}
 	defer unlock()
-	// WAL is a property of the file, set once. Switching needs every other
-	// connection gone; those can only be other new ones, waiting for the lock.
-	err = retryBusy(ctx, d.path, func() error {
+	return d.migrate(ctx, list)
+}
+
+// migrate applies what the database does not have yet, under the schema's lock.
+func (d *database) migrate(ctx context.Context, list []string) error {
+	// WAL is a property of the file, set once.
+	err := retryBusy(ctx, d.path, func() error {
 		var mode string
 		return d.row("PRAGMA journal_mode=WAL", nil, &mode)
 	})
@@ -157,14 +193,34 @@ func (d *database) version(ctx context.Context) (v int, err error) {
 	return v, err
 }
 
-// lockSchema keeps creation and migration to one process.
-func lockSchema(ctx context.Context, path string) (unlock func(), err error) {
-	const pause = 2 * time.Millisecond
+// lockSchema keeps creation and migration to one process. Whoever waits for the lock
+// looks meanwhile whether that one has done it: then done says so, and unlock is nil. A
+// hundred processes that find a new home at once do not queue.
+func lockSchema(ctx context.Context, path string, done func() (bool, error)) (unlock func(), err error) {
 	lock := flock.New(path+".schema.lock", flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	if _, err := lock.TryLockContext(ctx, pause); err != nil {
-		return nil, fmt.Errorf("the store of runs: lock %s: %w", lock.Path(), err)
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, schemaPause) {
+		got, err := lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("the store of runs: lock %s: %w", lock.Path(), err)
+		}
+		// Also with the lock: another process may have been first.
+		is, err := done()
+		if is || err != nil {
+			_ = lock.Close()
+			return nil, err
+		}
+		if got {
+			return func() { _ = lock.Close() }, nil
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			_ = lock.Close()
+			return nil, fmt.Errorf("the store of runs: lock %s: %w", lock.Path(), ctx.Err())
+		}
 	}
-	return func() { _ = lock.Close() }, nil
 }

@@ -102,6 +102,9 @@ type Attempt struct {
 	StartedAt    time.Time `json:"started_at,omitzero"`
 	EndedAt      time.Time `json:"ended_at,omitzero"`
 
+	// Asked: a person asked for this attempt, of a run that had ended without success.
+	Asked bool `json:"asked,omitempty"`
+
 	// Handle is the plugin's; final once set.
 	Handle        []byte `json:"handle,omitempty"`
 	HandleVersion uint32 `json:"handle_version,omitempty"`

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // databaseName is the file in the runs directory; SQLite keeps two more beside
@@ -53,7 +55,8 @@ var ErrClosed = errors.New("the store of runs is closed")
 // Open opens the store in dir, which must exist; the database in it is made
 // when missing and migrated when an older stephost wrote it. It refuses a
 // network file system (*NetworkStoreError), a newer schema (*NewerSchemaError)
-// and what is no database (*DamagedError). The context bounds the opening.
+// and what is no database, or an empty one that was more (*DamagedError). The
+// context bounds the opening.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -75,17 +78,63 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
-		if err := create(ctx, s.path); err != nil {
-			return nil, err
-		}
-	} else if err != nil {
-		return nil, fmt.Errorf("the store of runs: %w", err)
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = create(ctx, s.path)
+	case err != nil:
+		err = fmt.Errorf("the store of runs: %w", err)
+	case info.Size() == 0:
+		err = s.refuseEmptied(ctx)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if s.writer, err = openCurrent(ctx, s.path); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// emptyMost is how long an empty database beside directories of runs may be one that
+// another process just makes.
+const emptyMost = time.Second
+
+// refuseEmptied refuses an empty database beside directories of runs: those are made
+// behind records only, so it has lost them. A person who moves it aside knows what
+// is lost; a new one that came by itself would say that there never was anything.
+func (s *Store) refuseEmptied(ctx context.Context) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("the store of runs: %w", err)
+	}
+	left := 0
+	for _, e := range entries {
+		if isRun(e) {
+			left++
+		}
+	}
+	const pause = 10 * time.Millisecond
+	for deadline := time.Now().Add(emptyMost); left > 0; {
+		if info, err := os.Stat(s.path); err != nil || info.Size() > 0 {
+			return nil // whatever it is now, opening it will tell
+		}
+		if time.Now().After(deadline) {
+			return &DamagedError{Path: s.path, Err: fmt.Errorf("it is empty, but %d directories with logs of runs lie beside it", left)}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}
+
+// isRun tells whether an entry of the store's directory is the directory of a run.
+func isRun(e fs.DirEntry) bool {
+	_, err := ulid.ParseStrict(e.Name())
+	return err == nil && e.IsDir()
 }
 
 // Close closes the store. Calls that are under way end first; later ones
@@ -109,6 +158,20 @@ func (s *Store) Dir(id string) string { return filepath.Join(s.dir, id) }
 
 // LogDir is where the run's log lies (package spool).
 func (s *Store) LogDir(id string) string { return filepath.Join(s.dir, id, "log") }
+
+// Owned is the runs that an owner owns, by ID.
+func (s *Store) Owned(ctx context.Context, ownerID string) (map[string]bool, error) {
+	owned := map[string]bool{}
+	err := s.view(ctx, func(tx *database) error {
+		return tx.rows(`SELECT id FROM runs WHERE owner = ? AND owner <> ''`, []any{ownerID}, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			owned[id] = true
+			return err
+		})
+	})
+	return owned, err
+}
 
 // instant is now, as it will be read back.
 func (s *Store) instant() time.Time { return s.now().UTC().Round(0) }

@@ -42,6 +42,25 @@ func TestOpenRefuses(t *testing.T) {
 		var damaged *DamagedError
 		require.ErrorAs(t, err, &damaged)
 	})
+	t.Run("emptied", func(t *testing.T) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, databaseName), nil, 0o600))
+		s := openStore(t, dir, Options{}) // as after a death within its making
+		r, _, err := s.Create(t.Context(), NewRun{})
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(s.LogDir(r.ID), 0o700))
+		info, err := os.Stat(s.path)
+		require.NoError(t, err)
+		assert.Positive(t, info.Size(), "a store that was begun is not empty")
+		require.NoError(t, s.Close())
+
+		require.NoError(t, os.Truncate(s.path, 0))
+		_, err = Open(t.Context(), dir, Options{})
+		var damaged *DamagedError
+		require.ErrorAs(t, err, &damaged)
+		assert.ErrorContains(t, err, "it is empty, but 1 directories with logs of runs lie beside it")
+		assert.DirExists(t, s.LogDir(r.ID))
+	})
 	t.Run("newer schema", func(t *testing.T) {
 		s := newStore(t)
 		require.NoError(t, s.change(t.Context(), Durable, func(tx *database) error {

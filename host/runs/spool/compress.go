@@ -88,7 +88,7 @@ func compressSegment(ctx context.Context, dir string, h *header, end int64) (sav
 	if err = os.Rename(out.Name(), zstdPath(dir, h.Seq)); err != nil {
 		return 0, fmt.Errorf("compress the log: %w", err)
 	}
-	if gone, err := readDropped(dir); err == nil && gone != nil && gone.From <= h.Seq && h.Seq <= gone.To {
+	if gone := readDropped(dir); gone != nil && gone.From <= h.Seq && h.Seq <= gone.To {
 		_ = os.Remove(zstdPath(dir, h.Seq)) // dropped meanwhile: it must not come back
 	}
 	_ = raw.Close() // or it cannot be removed on some systems

@@ -98,8 +98,10 @@ func TestFloor(t *testing.T) {
 	require.NoError(t, w.Append(stdout, lineRange(1, 10)))
 	require.NoError(t, os.WriteFile(filepath.Join(disk, "hog"), make([]byte, 2<<20), 0o600))
 	w.disk.sinceAsked = askEvery // as after much more output
+	assert.Empty(t, w.Settle())
 	require.NoError(t, w.Append(stdout, lineRange(11, 20)))
 	require.NoError(t, w.Finish())
+	assert.Contains(t, w.Settle(), "disk almost full")
 	assert.Equal(t, numbered(1, 10), readAll(t, dir, ReadOptions{}))
 	require.NoError(t, os.Remove(filepath.Join(disk, "hog")))
 	require.NoError(t, w.Close())
@@ -107,6 +109,30 @@ func TestFloor(t *testing.T) {
 	require.Len(t, got, 12)
 	assert.Contains(t, got[10], "gap proven disk almost full")
 	assert.Equal(t, "finish", got[11])
+}
+
+// Marks that the disk did not take are written as soon as there is room, without the
+// pause between two tries.
+func TestSettle(t *testing.T) {
+	disk := smallDisk(t)
+	dir := filepath.Join(disk, "log")
+	w := open(t, dir, Options{MinFree: 3 << 20})
+	hog := filepath.Join(disk, "hog")
+	require.NoError(t, os.WriteFile(hog, make([]byte, 2<<20), 0o600))
+	require.NoError(t, w.Append(stdout, lineRange(1, 10)))
+	require.NoError(t, w.Finish())
+	assert.Equal(t, "disk almost full (2 MiB free, 3 MiB are kept free)", w.Settle())
+	r, err := w.NewReader(ReadOptions{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	assert.Empty(t, drain(t, r))
+	assert.False(t, r.Finished())
+	require.NoError(t, os.Remove(hog))
+	assert.Empty(t, w.Settle())
+	got := drain(t, r)
+	require.Len(t, got, 2)
+	assert.Contains(t, got[0], "gap proven disk almost full")
+	assert.True(t, r.Finished())
 }
 
 func fill(t *testing.T, path string) {

@@ -9,8 +9,12 @@
 //     that it covers, nowhere else, so that bytes and position cannot part;
 //   - a file is written by one Writer only. A new Writer starts a new segment,
 //     whose header says where its predecessor ends: what a replaced writer that
-//     still lives adds there later is void;
+//     still lives adds there later is void, and the header is there before the
+//     first such byte, so that it writes no more, and no reader shows any;
 //   - no trouble of the disk (full, over a limit, broken) ends a run: what cannot
-//     be written is counted, and marked in the log as a gap as soon as it can be;
+//     be written is counted, and marked in the log as a gap as soon as it can be.
+//     Settle tells what is still owed: a log that owes is not complete;
+//   - a damaged or removed file of the log is a gap, never an error that keeps a
+//     run from going on; a log that was removed whole is an error for its readers;
 //   - a reader never holds up the writer.
 package spool

@@ -12,6 +12,10 @@ var ErrClosed = errors.New("the log is closed")
 // now. Whoever gets it stops.
 var ErrSuperseded = errors.New("another process writes this log now")
 
+// ErrRemoved says that the log was removed while it was read: nothing more of it
+// can be had.
+var ErrRemoved = errors.New("the log was removed while it was read")
+
 // errNoSegment says that a file does not start like a segment: a process died
 // while it made it, or it is something else.
 var errNoSegment = errors.New("no segment")

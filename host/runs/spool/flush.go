@@ -102,6 +102,9 @@ func (w *Writer) write(buf []byte) (int, error) {
 	if len(buf) == 0 {
 		return 0, nil
 	}
+	if w.replaced() {
+		return 0, ErrSuperseded
+	}
 	if err := w.disk.room(w.dir, w.o.MinFree, len(buf)); err != nil {
 		return 0, err
 	}
@@ -165,6 +168,10 @@ func (w *Writer) openSegment() error {
 				w.next++
 			}
 			return err
+		}
+		if w.bare != 0 {
+			_ = os.Remove(segmentPath(w.dir, w.bare)) // void: nothing comes of it when it stays
+			w.bare = 0
 		}
 		h.Sources = nil // only the written form needs them
 		w.file, w.head, w.off, w.next = f, h, int64(n), w.next+1

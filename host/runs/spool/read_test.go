@@ -122,6 +122,12 @@ func TestHugeEntryIsCut(t *testing.T) {
 	assert.Equal(t, "end", w.Cursors()[stdout.Key()])
 }
 
+// result is that of follow.
+type result struct {
+	n   int
+	err error
+}
+
 // follow reads numbered lines until the log is finished.
 func follow(ctx context.Context, r *Reader) (n int, err error) {
 	for {
@@ -149,10 +155,6 @@ func TestFollow(t *testing.T) {
 	defer cancel()
 	parent := t.TempDir()
 	dir := parent + "/log"
-	type result struct {
-		n   int
-		err error
-	}
 	results := make(chan result)
 	early, err := OpenReader(dir, ReadOptions{Follow: true})
 	require.NoError(t, err)
@@ -242,6 +244,52 @@ func TestBlockedReader(t *testing.T) {
 	require.NoError(t, w.Finish())
 	all := drain(t, r)
 	assert.Equal(t, append(numbered(2, 20000), "finish"), all)
+}
+
+// The log is removed under a reader: it says so, whatever it has read, and whatever
+// is left at the moment.
+func TestRemovedUnderReaders(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		remove func(t *testing.T, dir string)
+	}{
+		{"all", func(t *testing.T, dir string) { require.NoError(t, Remove(dir)) }},
+		{"all but the directory", func(t *testing.T, dir string) {
+			for _, name := range files(t, dir, "") {
+				require.NoError(t, os.Remove(name))
+			}
+		}},
+		{"the end, so far", func(t *testing.T, dir string) {
+			names := files(t, dir, "")
+			require.NoError(t, os.Remove(names[len(names)-1]))
+		}},
+	} {
+		for _, o := range []ReadOptions{{}, {Follow: true}} {
+			t.Run(fmt.Sprintf("%s/follow %t", tc.name, o.Follow), func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), hang)
+				defer cancel()
+				dir := threeSegments(t)
+				r, err := OpenReader(dir, o)
+				require.NoError(t, err)
+				defer func() { require.NoError(t, r.Close()) }()
+				_, err = r.Next(ctx)
+				require.NoError(t, err)
+				tc.remove(t, dir)
+				n := 1
+				for ; err == nil; n++ {
+					_, err = r.Next(ctx)
+				}
+				require.ErrorIs(t, err, ErrRemoved, "after %d records", n)
+			})
+		}
+	}
+	dir := t.TempDir()
+	r, err := OpenReader(dir, ReadOptions{Follow: true})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	require.NoError(t, Remove(dir))
+	_, err = r.Next(t.Context())
+	require.ErrorIs(t, err, ErrRemoved, "a log in which nothing was written yet")
 }
 
 func TestEmptyLog(t *testing.T) {

@@ -32,9 +32,12 @@ type Reader struct {
 	bufs   *Buffers
 	since  int64
 
-	cache   map[uint64]*header
-	links   []link
-	at      int
+	cache map[uint64]*header
+	links []link
+	at    int
+	// existed: the log was there at the last look; last is its last segment.
+	existed bool
+	last    uint64
 	scan    *scanner
 	sources map[uint64]Source
 	// skip is how many lines are left out at the start.
@@ -90,8 +93,9 @@ func (r *Reader) Close() error {
 
 // Next is the next record; it and its bytes are valid until the next call.
 // io.EOF: the log is finished, or (without Follow) nothing more is there now.
-// What cannot be read shows as a gap, not as an error. The context ends the
-// wait for more.
+// What cannot be read shows as a gap, not as an error; only of a log that is
+// removed meanwhile nobody can say what is missing (ErrRemoved). The context ends
+// the wait for more.
 func (r *Reader) Next(ctx context.Context) (*Record, error) {
 	for {
 		if r.closed {
@@ -117,6 +121,17 @@ func (r *Reader) Next(ctx context.Context) (*Record, error) {
 			continue
 		}
 		f, err := r.scan.next()
+		if r.scan.grew {
+			// Whoever wrote this may have been replaced before it did: then it is void,
+			// and the successor, who was there first, says where it begins to be.
+			r.scan.grew = false
+			if err := r.layout(); err != nil {
+				return nil, err
+			}
+			if s := r.scan; s == nil || s.end >= 0 && (err != nil || s.off > s.end) {
+				continue
+			}
+		}
 		switch {
 		case err == nil:
 			if r.show(f) {
@@ -148,7 +163,11 @@ func (r *Reader) enter() (bool, error) {
 	s, err := openScanner(r.dir, k.Seq, k.end, r.bufs)
 	if err != nil {
 		// Dropped or removed under our hands: look again.
-		if again := r.layout(); again != nil || r.at < len(r.links) && r.links[r.at].Seq == k.Seq {
+		again := r.layout()
+		if errors.Is(again, ErrRemoved) {
+			return false, again
+		}
+		if again != nil || r.at < len(r.links) && r.links[r.at].Seq == k.Seq {
 			return false, err
 		}
 		return r.at < len(r.links), nil
@@ -198,9 +217,17 @@ func (r *Reader) layout() error {
 		seq = r.links[len(r.links)-1].Seq + 1
 	}
 	l, err := readLayout(r.dir, r.cache)
+	if err == nil && r.removed(l) {
+		l, err = readLayout(r.dir, r.cache) // a listing of many files may miss those that change meanwhile
+	}
 	if err != nil {
 		return err
 	}
+	if r.removed(l) {
+		r.leave()
+		return ErrRemoved
+	}
+	r.existed, r.last = !l.missing, l.last()
 	r.links, r.at = l.links, len(l.links)
 	for i := range r.links {
 		if r.links[i].Seq < seq {
@@ -223,6 +250,11 @@ func (r *Reader) layout() error {
 	return nil
 }
 
+// removed tells whether the log was removed since the last look. What is left of it
+// while it is being removed is no log: its last segment only ever gives way to a
+// later one.
+func (r *Reader) removed(l *layout) bool { return l.missing && r.existed || l.last() < r.last }
+
 // more is called at the end of what is there. It returns nil when it is worth
 // to look again.
 func (r *Reader) more(ctx context.Context) error {
@@ -240,6 +272,10 @@ func (r *Reader) more(ctx context.Context) error {
 	}
 	return r.wait.wait(ctx, r)
 }
+
+// Finished tells whether the last thing that was read is the end of the log: one
+// that is complete ends so.
+func (r *Reader) Finished() bool { return r.finished }
 
 // show turns a frame into the record and says whether it is one to show.
 func (r *Reader) show(f frame) bool {

@@ -124,18 +124,22 @@ func TestKilledWriters(t *testing.T) {
 	}
 }
 
-// A replaced writer that still lives writes into the void.
+// A replaced writer that was stopped between its look and its write writes into the
+// void.
 func TestReplacedWriter(t *testing.T) {
 	dir := t.TempDir()
 	old := open(t, dir, Options{Fence: 1, SegmentSize: minSegment})
 	require.NoError(t, old.Append(stdout, lineRange(1, 3)))
 	young := open(t, dir, Options{Fence: 2, SegmentSize: minSegment})
 	assert.Equal(t, "3", young.Cursors()[stdout.Key()])
+	unaware(t, old)
 	require.NoError(t, old.Append(stdout, lineRange(4, 5)), "it cannot know")
 	require.NoError(t, young.Append(stdout, lineRange(4, 6)))
+	unaware(t, old)
 	require.NoError(t, old.Append(stdout, lineRange(6, 9)))
 	assert.Equal(t, numbered(1, 6), readAll(t, dir, ReadOptions{}))
 	require.ErrorIs(t, old.Append(stdout, lineRange(10, 500)), nil)
+	unaware(t, old)
 	require.ErrorIs(t, old.Append(stdout, lineRange(501, 501)), ErrSuperseded, "its next segment is taken")
 	require.ErrorIs(t, old.Note("x"), ErrSuperseded)
 	_, err := OpenWriter(dir, Options{Fence: 1})
@@ -143,17 +147,17 @@ func TestReplacedWriter(t *testing.T) {
 	assert.Equal(t, numbered(1, 6), readAll(t, dir, ReadOptions{}))
 }
 
-// The replaced writer makes its next segment before the new one has written.
+// The replaced writer makes its next segment before the new one has made its own.
 func TestReplacedWriterIsFaster(t *testing.T) {
 	dir := t.TempDir()
-	old := open(t, dir, Options{Fence: 1, SegmentSize: minSegment})
+	old := open(t, dir, Options{Fence: firstFence - 1, SegmentSize: minSegment})
 	require.NoError(t, old.Append(stdout, lineRange(1, 500)))
-	young := open(t, dir, Options{Fence: 2})
+	young := open(t, dir, Options{Fence: firstFence}) // makes none by itself
 	assert.Equal(t, "500", young.Cursors()[stdout.Key()])
 	require.NoError(t, old.Append(stdout, lineRange(501, 510)))
 	require.NoError(t, young.Append(stdout, lineRange(501, 503)))
 	assert.Equal(t, numbered(1, 503), readAll(t, dir, ReadOptions{}))
-	w := open(t, dir, Options{Fence: 3})
+	w := open(t, dir, Options{Fence: firstFence + 1})
 	assert.Equal(t, "503", w.Cursors()[stdout.Key()])
 	require.NoError(t, w.Append(stdout, lineRange(504, 504)))
 	assert.Equal(t, numbered(1, 504), readAll(t, dir, ReadOptions{}))
@@ -194,6 +198,40 @@ func TestDamageShowsAsGap(t *testing.T) {
 	assert.Equal(t, "line 101", got[len(got)-1])
 	require.NoError(t, os.Remove(segmentPath(dir, 1)))
 	assert.Equal(t, []string{"gap possible segment 1 of the log is missing 0", "line 101"}, readAll(t, dir, ReadOptions{}))
+}
+
+// The note of what was dropped is damaged: the log is read and written on, and what
+// is missing shows as a possible gap.
+func TestDamagedNoteOfDropped(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, Options{SegmentSize: minSegment})
+	w.keep.failed = true // nothing is compressed
+	for n := 1; n <= 600; n++ {
+		require.NoError(t, w.Append(stdout, lineRange(n, n)))
+	}
+	require.NoError(t, w.Close())
+	note := filepath.Join(dir, droppedName)
+	for _, damage := range []string{"", `{"from":`, "null", "[]"} {
+		require.NoError(t, os.WriteFile(note, []byte(damage), 0o600))
+		assert.Equal(t, numbered(1, 600), readAll(t, dir, ReadOptions{}), "nothing is missing with %q", damage)
+		require.NoError(t, open(t, dir, Options{}).Close())
+	}
+	require.NoError(t, os.Remove(segmentPath(dir, 3)))
+	got := readAll(t, dir, ReadOptions{})
+	assert.Equal(t, "line 1", got[0])
+	assert.Contains(t, got, "gap possible segment 3 of the log is missing 0")
+	assert.Equal(t, "line 600", got[len(got)-1])
+	assert.Equal(t, numbered(1, 10), got[:10])
+	w = open(t, dir, Options{Fence: 2})
+	assert.Equal(t, "600", w.Cursors()[stdout.Key()])
+	require.NoError(t, w.Append(stdout, lineRange(601, 601)))
+	require.NoError(t, w.Close())
+	require.NoError(t, Compact(t.Context(), dir))
+	require.NoError(t, os.Mkdir(note+".d", 0o700))
+	require.NoError(t, os.Remove(note))
+	require.NoError(t, os.Rename(note+".d", note)) // what cannot be read at all
+	again := readAll(t, dir, ReadOptions{})
+	assert.Equal(t, append(got, "line 601"), again)
 }
 
 // Deaths around compression leave both files, or a part of a copy.

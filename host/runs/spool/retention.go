@@ -3,9 +3,6 @@ package spool
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -32,19 +29,19 @@ type dropped struct {
 	HeadData int64  `json:"head_data"`
 }
 
-func readDropped(dir string) (*dropped, error) {
+// readDropped is nil when nothing was dropped, and when the note of it cannot be
+// read: what is missing then shows as a possible gap, which must not keep anybody
+// from going on with the run. The next note replaces it.
+func readDropped(dir string) *dropped {
 	b, err := os.ReadFile(filepath.Join(dir, droppedName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, fmt.Errorf("the log: %w", err)
+		return nil
 	}
 	var d dropped
 	if err := json.Unmarshal(b, &d); err != nil {
-		return nil, fmt.Errorf("the log: %s: %w", droppedName, err)
+		return nil
 	}
-	return &d, nil
+	return &d
 }
 
 // stored is a closed segment on disk.
@@ -80,7 +77,7 @@ type compressed struct {
 
 // start takes stock of what earlier writers left.
 func (r *retention) start(dir string, l *layout) {
-	r.hole, _ = readDropped(dir) // an unreadable one was reported by readLayout
+	r.hole = readDropped(dir)
 	for i, k := range l.links {
 		s := stored{h: k.header, end: k.end, raw: !k.zstd}
 		if i+1 < len(l.links) {
@@ -97,6 +94,14 @@ func (r *retention) start(dir string, l *layout) {
 			s.disk = info.Size()
 		}
 		r.list = append(r.list, s)
+	}
+}
+
+// reopen forgets the last segment: the one before it is the last again.
+func (r *retention) reopen() {
+	r.list = r.list[:len(r.list)-1]
+	if n := len(r.list); n > 0 {
+		r.list[n-1].end = -1
 	}
 }
 

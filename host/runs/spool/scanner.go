@@ -28,6 +28,8 @@ type scanner struct {
 	end int64
 	// off is the offset of the next frame.
 	off int64
+	// grew: bytes were read of a segment that may still grow.
+	grew bool
 	// ix is set for compressed segments; block is the next one to decompress.
 	ix    *index
 	block int
@@ -145,6 +147,7 @@ func (s *scanner) more(size int) error {
 	}
 	switch {
 	case n > 0:
+		s.grew = s.grew || s.end < 0
 		return nil
 	case err == nil, errors.Is(err, io.EOF):
 		return errEnd

@@ -47,6 +47,8 @@ type layout struct {
 	links []link
 	// highest is the greatest number that any file has.
 	highest uint64
+	// missing: there is no directory.
+	missing bool
 }
 
 func (l *layout) tip() *link {
@@ -54,6 +56,14 @@ func (l *layout) tip() *link {
 		return nil
 	}
 	return &l.links[len(l.links)-1]
+}
+
+// last is the number of the last segment; 0 when there is none.
+func (l *layout) last() uint64 {
+	if tip := l.tip(); tip != nil {
+		return tip.Seq
+	}
+	return 0
 }
 
 // readLayout finds the segments in dir. Headers do not change, so known ones
@@ -73,7 +83,7 @@ func readLayout(dir string, cache map[uint64]*header) (*layout, error) {
 func tryLayout(dir string, cache map[uint64]*header) (*layout, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &layout{}, nil
+		return &layout{missing: true}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the log: %w", err)
@@ -84,15 +94,8 @@ func tryLayout(dir string, cache map[uint64]*header) (*layout, error) {
 	hasDropped := false
 	for _, e := range entries {
 		hasDropped = hasDropped || e.Name() == droppedName
-		name, isZstd := strings.CutSuffix(e.Name(), zstdSuffix)
-		if !isZstd {
-			var ok bool
-			if name, ok = strings.CutSuffix(e.Name(), segmentSuffix); !ok {
-				continue
-			}
-		}
-		seq, err := strconv.ParseUint(name, 10, 63)
-		if err != nil || seq == 0 {
+		seq, isZstd := segmentNumber(e.Name())
+		if seq == 0 {
 			continue
 		}
 		found[seq] = true
@@ -123,12 +126,61 @@ func tryLayout(dir string, cache map[uint64]*header) (*layout, error) {
 	}
 	var gone *dropped
 	if hasDropped {
-		if gone, err = readDropped(dir); err != nil {
-			return nil, err
-		}
+		gone = readDropped(dir)
 	}
 	l.links = chain(tip, headers, zstd, gone)
-	return l, nil
+	return l, l.close(dir)
+}
+
+// close sets the ends of segments whose successors, which said them, are missing:
+// as far as the file goes. Only the last one may grow.
+func (l *layout) close(dir string) error {
+	for i := range l.links {
+		k := &l.links[i]
+		if k.end >= 0 || i+1 == len(l.links) {
+			continue
+		}
+		if k.zstd {
+			ix, err := readIndex(zstdPath(dir, k.Seq))
+			if err != nil {
+				return err
+			}
+			k.end = ix.Length
+			continue
+		}
+		info, err := os.Stat(segmentPath(dir, k.Seq))
+		if err != nil {
+			return fmt.Errorf("the log: %w", err)
+		}
+		k.end = info.Size()
+	}
+	return nil
+}
+
+// segmentNumber is the number in the name of a segment's file; 0 when it is none.
+func segmentNumber(file string) (seq uint64, isZstd bool) {
+	name, isZstd := strings.CutSuffix(file, zstdSuffix)
+	if !isZstd {
+		var ok bool
+		if name, ok = strings.CutSuffix(file, segmentSuffix); !ok {
+			return 0, false
+		}
+	}
+	seq, err := strconv.ParseUint(name, 10, 63)
+	if err != nil {
+		return 0, false
+	}
+	return seq, isZstd
+}
+
+// Fence is the greatest fence under which the log in dir was written; 0 when
+// nothing was.
+func Fence(dir string) (int64, error) {
+	l, err := readLayout(dir, map[uint64]*header{})
+	if err != nil || l.tip() == nil {
+		return 0, err
+	}
+	return l.tip().Fence, nil
 }
 
 // chain follows the segments back from the tip, and puts a gap where some are
@@ -240,7 +292,7 @@ func Size(dir string) (int64, error) {
 	return total, nil
 }
 
-// Remove removes the log in dir. A reader that is in it comes to its end.
+// Remove removes the log in dir. A reader that is in it gets ErrRemoved.
 func Remove(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("the log: %w", err)

@@ -25,6 +25,8 @@ const (
 	retryAfter = time.Second
 	// batch is how much is encoded before it is written.
 	batch = 4 << 20
+	// firstFence is that of a run's first claim: it replaces nobody.
+	firstFence = 1
 )
 
 // Options are those of a Writer; the zero value has the defaults.
@@ -49,8 +51,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Writer writes one log. It is safe for concurrent use. It takes little memory
-// and no file until something is written.
+// Writer writes one log. It is safe for concurrent use. It takes little memory,
+// and the first of a run no file until something is written.
 //
 // Its methods return ErrClosed, ErrSuperseded, or nothing: trouble with the disk
 // is no error, because it must not end a run. It becomes a gap.
@@ -71,6 +73,11 @@ type Writer struct {
 	prevLen int64
 	next    uint64 // number of the next segment
 	data    int64  // bytes of the log so far
+	// bare is a segment in which its writer has written nothing: the next one takes
+	// its place. 0 = none.
+	bare uint64
+	// looked is how the directory was when no newer writer was in it; see replaced.
+	looked time.Time
 
 	sources map[string]*sourceState
 	order   []*sourceState
@@ -85,7 +92,8 @@ type Writer struct {
 }
 
 // OpenWriter opens the log in dir for writing, making it when missing, and
-// recovers where each source stands. What a dead writer left torn is cut. It
+// recovers where each source stands. What a dead writer left torn is cut. A writer
+// before it that still lives learns at its next write that it was replaced. It
 // fails with ErrSuperseded when a writer with a higher fence was here, with
 // *VersionError when a newer stephost was.
 func OpenWriter(dir string, o Options) (*Writer, error) {
@@ -113,6 +121,13 @@ func OpenWriter(dir string, o Options) (*Writer, error) {
 	tidy(dir)
 	if err := w.recover(); err != nil {
 		return nil, err
+	}
+	if o.Fence > firstFence {
+		// The segment says so to whoever is replaced. Trouble of the disk is no error
+		// here either: the first write tries again.
+		if err := w.openSegment(); errors.Is(err, ErrSuperseded) {
+			return nil, err
+		}
 	}
 	return w, nil
 }
@@ -143,6 +158,7 @@ func (w *Writer) recover() error {
 		return err
 	}
 	defer s.close()
+	bare := !tip.zstd
 	for {
 		f, err := s.next()
 		if errors.Is(err, errEnd) || errors.Is(err, errDamaged) {
@@ -153,9 +169,14 @@ func (w *Writer) recover() error {
 		if err != nil {
 			return err
 		}
+		bare = bare && f.kind == frameHeader
 		w.replay(f, byID)
 	}
 	w.prev, w.prevLen = tip.Seq, s.off
+	if bare {
+		w.prev, w.prevLen, w.bare = tip.Prev, tip.PrevLen, tip.Seq
+		w.keep.reopen()
+	}
 	return nil
 }
 
@@ -284,6 +305,29 @@ func (w *Writer) Ended() map[string]bool {
 	return m
 }
 
+// Settle tries once more to write the marks that the disk did not take. It returns
+// why the log still lacks something that is not marked in it, or "". As long as it
+// does, a new writer finds the sources where they stood before, and can ask for
+// what is missing.
+func (w *Writer) Settle() (owed string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.usable() != nil || !w.disk.owes() {
+		return ""
+	}
+	w.settleNow()
+	if w.usable() != nil || !w.disk.owes() {
+		return ""
+	}
+	return w.disk.reason
+}
+
+// settleNow writes what is owed without waiting until it is worth a try.
+func (w *Writer) settleNow() {
+	w.disk.retryAt = time.Time{}
+	_ = w.flush(w.begin(nil))
+}
+
 // Close writes the marks that the disk did not take so far, if it takes them
 // now, and lets go of the log. The log itself goes on: whoever opens it next
 // finds everything.
@@ -294,8 +338,7 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	if w.ended == nil && w.disk.owes() {
-		w.disk.retryAt = time.Time{}
-		_ = w.flush(w.begin(nil))
+		w.settleNow()
 	}
 	w.closed = true
 	w.keep.stop()

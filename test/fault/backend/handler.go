@@ -97,6 +97,17 @@ func (b *Backend) serveCreate(w http.ResponseWriter, r *http.Request) {
 	}
 	f := b.faultsFor(req)
 	key := req.Labels[wire.LabelKey]
+	// First, so that a later request of the same job may meet another fault.
+	if f.LandsAfterMS > 0 && b.spend("lands", key, 1) {
+		b.after(ms(f.LandsAfterMS), func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if req.Name == "" || b.find(req.Name) == nil {
+				_, _ = b.create(req, f, false)
+			}
+		})
+		drop()
+	}
 	switch {
 	case b.spend("throttled", key, f.SubmitThrottled):
 		w.Header().Set(wire.HeaderRetryMS, "50")
@@ -111,16 +122,6 @@ func (b *Backend) serveCreate(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.KillPlugin == "before" && b.spend("kill", key, 1) {
 		killCaller(r)
-		drop()
-	}
-	if f.LandsAfterMS > 0 && b.spend("lands", key, 1) {
-		b.after(ms(f.LandsAfterMS), func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			if req.Name == "" || b.find(req.Name) == nil {
-				_, _ = b.create(req, f, false)
-			}
-		})
 		drop()
 	}
 	half := b.spend("half", key, f.HalfMade)
