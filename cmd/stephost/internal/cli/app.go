@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
@@ -30,7 +31,8 @@ type app struct {
 	unsafeStore bool
 
 	cat  *catalog.Catalog
-	exit int // exit code of a command that has printed its own outcome
+	exit int    // exit code of a command that has printed its own outcome
+	kept string // where what belongs on stdout can be seen again; for the error when it cannot be written
 
 	engine // what the host program has besides, and the front has not
 }
@@ -53,6 +55,9 @@ func (a *app) json() bool { return a.output == "json" }
 
 // terminal tells whether w is a terminal that a person looks at.
 func terminal(w io.Writer) bool {
+	if s, ok := w.(*stdout); ok {
+		w = s.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
@@ -68,24 +73,35 @@ const gcPercent = 400
 
 // Main runs the command line and returns its exit code. It does not exit, so
 // that everything that was started is ended first.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	debug.SetGCPercent(gcPercent)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	to := &stdout{w: out}
+	a := &app{stdin: in, stdout: to, stderr: errs}
 	defer a.end()
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := a.begin()
+	root.SetIn(in)
+	root.SetOut(to)
+	root.SetErr(errs)
+	cmd, err := root, a.begin()
 	if err == nil {
-		err = root.ExecuteContext(context.Background())
+		cmd, err = root.ExecuteContextC(context.Background())
 	}
+	code := a.exit
 	if err != nil {
-		a.problem(err)
-		return problem.Exit
+		code = problem.Exit
+		if lost := to.lost(""); lost == nil || !errors.Is(err, lost.Err) {
+			a.ended(cmd, err)
+		}
 	}
-	return a.exit
+	if lost := to.lost(a.kept); lost != nil {
+		a.output = "text" // there is nothing but stderr to say it on
+		a.problem(lost)
+		if code == 0 {
+			code = problem.Exit
+		}
+	}
+	return code
 }
 
 // command is a cobra command with the habits that all share.

@@ -68,7 +68,7 @@ Takes the flags of launch that describe a step.`,
 }
 
 func (a *app) build(ctx context.Context, l *launchFlags, step string, argv []string) error {
-	sel, err := a.selectStep(ctx, l, step, argv, false)
+	sel, err := a.selectStep(ctx, l, verbBuild, step, argv)
 	if err != nil {
 		return err
 	}

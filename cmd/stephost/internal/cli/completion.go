@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -19,7 +20,8 @@ func (a *app) completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	c := command("completion SHELL", "Write the completion script of a shell: bash, zsh, fish or powershell", cobra.Command{
 		Long: `Writes a script that completes commands, flags, flavors, operators, steps and the
-attributes of flavors. Completing never runs a plugin.`,
+attributes of flavors. Completing never runs a plugin. The script for bash uses the
+package bash-completion where it is there, and works without it.`,
 		Example: `  source <(stephost completion bash)                             in ~/.bashrc
   stephost completion zsh > "${fpath[1]}/_stephost"              once
   stephost completion fish > ~/.config/fish/completions/stephost.fish
@@ -30,7 +32,11 @@ attributes of flavors. Completing never runs a plugin.`,
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.stdout, true)
+				if err := root.GenBashCompletionV2(a.stdout, true); err != nil {
+					return err
+				}
+				_, err := io.WriteString(a.stdout, bashWords)
+				return err
 			case "zsh":
 				return root.GenZshCompletion(a.stdout)
 			case "fish":
@@ -201,10 +207,8 @@ func (a *app) completeOperator(cmd *cobra.Command, args []string, word string) (
 		a.dir = dir
 	}
 	if flag, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(flag, "--") {
+		// The value alone: each shell's script puts the flag back where its shell wants it.
 		out, directive := a.completeValue(ctx, cmd, early.flavor, name, flag)
-		for i := range out {
-			out[i] = flag + "=" + out[i]
-		}
 		if strings.HasPrefix(value, "@") {
 			directive = cobra.ShellCompDirectiveDefault
 		}
@@ -229,14 +233,19 @@ func (a *app) completeOperator(cmd *cobra.Command, args []string, word string) (
 	}
 	o.defaults(f)
 	var out []string
+	plain := string(normalizeFlag(nil, word))
 	f.VisitAll(func(f *pflag.Flag) {
 		text := "--" + f.Name
 		if f.NoOptDefVal == "" {
 			text += "="
 		}
-		// cobra completes those that the command has before it runs.
-		if !f.Hidden && strings.HasPrefix(text, word) && cmd.Flags().Lookup(f.Name) == nil {
-			out = append(out, text+"\t"+f.Usage)
+		if f.Hidden || !strings.HasPrefix(text, plain) {
+			return
+		}
+		// cobra completes those that the command has before it runs, as they are written.
+		if cmd.Flags().Lookup(f.Name) == nil || plain != word {
+			// A shell takes only what goes on as it was begun, perhaps with "_".
+			out = append(out, word+text[len(word):]+"\t"+f.Usage)
 		}
 	})
 	return out, noFiles | cobra.ShellCompDirectiveNoSpace

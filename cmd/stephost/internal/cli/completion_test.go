@@ -26,6 +26,8 @@ func TestCompletion(t *testing.T) {
 		complete("operator", "register", "x", "--flavor=cloud", "--password", ""),
 		complete("operator", "update", ""),
 		complete("operator", "update", "gpu", "--v"),
+		complete("operator", "update", "gpu", "--volume_"),
+		complete("operator", "update", "gpu", "--dry_"),
 		complete("operator", "update", "gpu", "--flavor-version="),
 		complete("operator", "update", "gpu", "--unset", ""),
 		complete("operator", "describe", "-C", w.dir, ""),

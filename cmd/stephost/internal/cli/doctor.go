@@ -11,10 +11,14 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/home"
+	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/registry"
 	"github.com/stephost/stephost/host/schema"
@@ -30,21 +34,28 @@ backend. Without an operator all of them are looked at. The exit code is 1 when
 something would fail.`,
 		Args: arguments(0, "operator"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			checks, err := a.doctor(cmd.Context(), args)
-			if err != nil {
+			var all []host.Check
+			warnings, err := a.doctor(cmd.Context(), args, func(checks ...host.Check) {
+				for _, c := range checks {
+					if c.Level == host.CheckError {
+						a.exit = host.ExitFailed
+					}
+				}
+				if a.json() {
+					all = append(all, checks...)
+				} else {
+					showChecks(a.stdout, checks)
+				}
+			})
+			if err != nil || !a.json() {
 				return err
 			}
-			for _, c := range checks {
-				if c.Level == host.CheckError {
-					a.exit = host.ExitFailed
-				}
-			}
-			return a.item(checks, func(w io.Writer) error { return a.showChecks(w, checks) })
+			return a.encode(document{Version: documentVersion, Items: all, Diagnostics: a.h.Sources().JSON(warnings)})
 		},
 	})
 }
 
-func (a *app) showChecks(w io.Writer, checks []host.Check) error {
+func showChecks(w io.Writer, checks []host.Check) {
 	for _, c := range checks {
 		mark := map[string]string{host.CheckOK: "ok     ", host.CheckWarning: "warning", host.CheckError: "ERROR  "}[c.Level]
 		if c.Level == host.CheckError {
@@ -52,30 +63,35 @@ func (a *app) showChecks(w io.Writer, checks []host.Check) error {
 		}
 		fmt.Fprintf(w, "%s  %s: %s\n", mark, c.About, oneLine(c.Text))
 		if c.Detail != "" {
-			fmt.Fprintln(w, indent(indent(c.Detail)))
+			fmt.Fprintln(w, indent(indent(harmless(c.Detail))))
 		}
 		if c.Next != "" && c.Level != host.CheckOK {
-			fmt.Fprintf(w, "    %s %s\n", paint(w, bold, "Next:"), c.Next)
+			fmt.Fprintf(w, "    %s %s\n", paint(w, bold, "Next:"), oneLine(c.Next))
 		}
 	}
-	return nil
 }
 
-// doctor collects the checks. An error is one of the command line only.
-func (a *app) doctor(ctx context.Context, args []string) ([]host.Check, error) {
+// doctor hands each check to show as soon as it is made. What it returns are warnings
+// about the project, which text has seen already, and an error of the command line.
+func (a *app) doctor(ctx context.Context, args []string, show func(...host.Check)) (hcl.Diagnostics, error) {
 	h, err := a.host()
 	if err != nil {
 		return nil, err
 	}
 	a.sayAttached()
-	checks := []host.Check{checkHome(h)}
-	checks = append(checks, checkStore(ctx, h)...)
-	checks = append(checks, checkFlavors(ctx, h)...)
 	p, diags, err := h.Project(ctx, a.project())
+	if err == nil {
+		if err := knownOperators(ctx, h, p, args); err != nil {
+			return nil, err
+		}
+	}
+	show(checkHome(h))
+	show(checkStore(ctx, h)...)
+	show(checkFlavors(ctx, h)...)
 	if err != nil {
-		checks = append(checks, host.ErrorCheck("project", err))
-		p = nil
-	} else {
+		show(host.ErrorCheck("project", err))
+		p, diags = nil, nil
+	} else if !a.json() {
 		a.diagnostics(diags)
 	}
 	names := args
@@ -83,18 +99,32 @@ func (a *app) doctor(ctx context.Context, args []string) ([]host.Check, error) {
 		names = operatorNames(ctx, h, p)
 	}
 	if len(names) == 0 {
-		checks = append(checks, host.Check{About: "operators", Level: host.CheckWarning, Text: "there are none",
+		show(host.Check{About: "operators", Level: host.CheckWarning, Text: "there are none",
 			Next: "register one, for example `stephost operator register here --flavor=local`"})
 	}
-	python := false
+	if len(names) > 1 {
+		a.say("-- asking the plugins of %d operators --", len(names))
+	}
+	if checkOperators(ctx, h, p, names, show) {
+		show(checkPython(ctx)...)
+	}
+	return diags, ctx.Err()
+}
+
+// knownOperators refuses a name that no operator has. Where nobody knows which there
+// are, what hinders it is one of the checks.
+func knownOperators(ctx context.Context, h *host.Host, p *project.Project, names []string) error {
+	stored, err := h.Registry().Operators(ctx)
+	if err != nil {
+		return nil
+	}
 	for _, name := range names {
-		found, directory := checkOperator(ctx, h, p, name)
-		checks, python = append(checks, found...), python || directory
+		if p.Operators[name] == nil && !slices.ContainsFunc(stored, func(o *registry.Operator) bool { return o.Name == name }) {
+			_, err := h.SelectOperator(ctx, p, name, schema.StageLaunch)
+			return err
+		}
 	}
-	if python {
-		checks = append(checks, checkPython(ctx)...)
-	}
-	return checks, ctx.Err()
+	return nil
 }
 
 func checkHome(h *host.Host) host.Check {
@@ -103,16 +133,16 @@ func checkHome(h *host.Host) host.Check {
 	if err == nil {
 		var f *os.File
 		if f, err = os.CreateTemp(h.Home().Root(), ".doctor-*"); err == nil {
-			err = errors.Join(f.Close(), os.Remove(f.Name()))
+			// A full disk takes names, but no bytes.
+			_, err = f.Write(make([]byte, 4<<10))
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
 		}
 	}
 	if err == nil {
 		return c
 	}
 	bad := host.ErrorCheck("home", err)
-	if bad.Next == "" {
-		bad.Next = "set STEPHOST_HOME to a directory that you may write to"
-	}
+	bad.Next = home.Next(err)
 	return bad
 }
 
@@ -176,28 +206,104 @@ func checkFlavors(ctx context.Context, h *host.Host) []host.Check {
 	return out
 }
 
-// checkOperator checks config, then asks the plugin. directory tells that steps
-// of it need Python on this machine.
-func checkOperator(ctx context.Context, h *host.Host, p *project.Project, name string) (out []host.Check, directory bool) {
+// askedAtOnce bounds how many operators are asked at the same time: most of it is
+// waiting for a backend, but each flavor is a process, perhaps one of Python with an SDK.
+const askedAtOnce = 4
+
+// asked is an operator that is being asked. found gets its checks.
+type asked struct {
+	name   string
+	config []host.Check // what is known without the plugin
+	sel    *host.OperatorSelection
+	first  *asked // the first one of the same flavor version, perhaps itself
+	found  chan []host.Check
+
+	over chan struct{} // closed when a first one has its answer
+	dead bool          // of a first one: its plugin does not start
+}
+
+// checkOperators looks at several operators at once, and shows what it found in their
+// order. A plugin that does not start is started for one operator only: each start may
+// last until its timeout, and those after a failure wait longer and longer. python tells
+// that steps of some of them need Python on this machine.
+func checkOperators(ctx context.Context, h *host.Host, p *project.Project, names []string, show func(...host.Check)) (python bool) {
+	firsts := map[string]*asked{}
+	slots := make(chan struct{}, askedAtOnce)
+	var work sync.WaitGroup
+	defer work.Wait()
+	var all []*asked
+	for _, name := range names {
+		o := &asked{name: name, found: make(chan []host.Check, 1), over: make(chan struct{})}
+		all = append(all, o)
+		if o.sel, o.config = checkConfig(ctx, h, p, name); o.sel == nil {
+			o.found <- nil
+			continue
+		}
+		python = python || slices.Contains(o.sel.Config.Environments, project.KindDirectory)
+		ref := o.sel.Flavor.Ref()
+		if firsts[ref] == nil {
+			firsts[ref] = o
+		}
+		o.first = firsts[ref]
+		work.Go(func() { o.found <- o.ask(ctx, h, p, slots) })
+	}
+	for _, o := range all {
+		show(append(o.config, <-o.found...)...)
+	}
+	return python
+}
+
+// checkConfig checks what a person wrote; sel is nil when it is wrong.
+func checkConfig(ctx context.Context, h *host.Host, p *project.Project, name string) (*host.OperatorSelection, []host.Check) {
 	about := "operator " + name
 	sel, err := h.SelectOperator(ctx, p, name, schema.StageLaunch)
 	if err != nil {
-		return []host.Check{host.ErrorCheck(about, err)}, false
+		return nil, []host.Check{host.ErrorCheck(about, err)}
 	}
-	out = append(out, host.Check{About: about, Level: host.CheckOK, Text: "its config is valid for " + sel.Flavor.Ref()})
+	out := []host.Check{{About: about, Level: host.CheckOK, Text: "its config is valid for " + sel.Flavor.Ref()}}
 	for _, d := range sel.Warnings {
 		out = append(out, host.Check{About: about, Level: host.CheckWarning, Text: d.Summary, Detail: d.Detail})
 	}
-	directory = slices.Contains(sel.Config.Environments, project.KindDirectory)
-	asked, err := h.CheckFlavor(ctx, sel)
-	if err != nil {
-		return append(out, host.ErrorCheck(about, err)), directory
+	return sel, out
+}
+
+// ask asks the plugin, and for steps that run in images their registries.
+func (o *asked) ask(ctx context.Context, h *host.Host, p *project.Project, slots chan struct{}) []host.Check {
+	about := "operator " + o.name
+	dead := host.Check{About: about, Level: host.CheckError, Text: "the plugin of " + o.sel.Flavor.Ref() + " does not start"}
+	if o.first != o {
+		<-o.first.over
+		if o.first.dead {
+			dead.Next = "see operator " + o.first.name + ", which has the same one"
+			return []host.Check{dead}
+		}
 	}
-	out = append(out, asked...)
-	if slices.Contains(sel.Config.Environments, project.KindImage) {
-		out = append(out, h.CheckImages(ctx, p, sel)...)
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	out, err := h.CheckFlavor(ctx, o.sel)
+	o.dead = neverStarts(err)
+	close(o.over)
+	switch {
+	case o.dead:
+		dead.Detail, dead.Next = err.Error(), "check the file with: stephost flavor verify "+o.sel.Flavor.Name
+		return []host.Check{dead}
+	case err != nil:
+		return []host.Check{host.ErrorCheck(about, err)}
 	}
-	return out, directory
+	if slices.Contains(o.sel.Config.Environments, project.KindImage) {
+		out = append(out, h.CheckImages(ctx, p, o.sel)...)
+	}
+	return out
+}
+
+// neverStarts tells that a plugin did not start: then no other operator of its flavor
+// has a better answer.
+func neverStarts(err error) bool {
+	var (
+		start    *process.StartError
+		mismatch *process.MismatchError
+	)
+	return errors.As(err, &start) || errors.As(err, &mismatch)
 }
 
 // checkPython looks for what makes directory environments.

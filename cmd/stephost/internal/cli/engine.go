@@ -26,6 +26,12 @@ type engine struct {
 	notify   func(launch.Notice) // set by commands that watch a run, before host()
 }
 
+// streamKey marks commands whose JSON is a stream that ends in a result.
+const streamKey = "stephost_stream"
+
+// stream is the mark, for cobra.Command.Annotations.
+func stream() map[string]string { return map[string]string{streamKey: ""} }
+
 // begin refuses to go on for the front of another version: what it has understood of
 // the command line may mean something else here.
 func (a *app) begin() error {
@@ -64,6 +70,16 @@ func (a *app) host() (*host.Host, error) {
 			}
 		}})
 	return a.h, nil
+}
+
+// ended prints the error that a command ended with: a stream ends in a result, also
+// when it never began.
+func (a *app) ended(cmd *cobra.Command, err error) {
+	if _, streams := cmd.Annotations[streamKey]; streams && a.json() {
+		a.failed(err, "", nil)
+		return
+	}
+	a.problem(err)
 }
 
 // passOn has nothing to do: every command is here.

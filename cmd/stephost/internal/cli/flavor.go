@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,8 +92,12 @@ into stephost's home and pinned by its SHA-256; it is not run.`,
   stephost flavor register --dev ./build/mycloud    in place, while you write it
   stephost flavor register --all                    everything in the drop-in directory`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if all {
-				return arguments(0)(cmd, args)
+			switch {
+			case all && len(args) > 0:
+				return &problem.Error{Summary: fmt.Sprintf("--all registers what is in the drop-in directory, and got %q too", problem.Bound(args[0], 100)),
+					Next: "write `stephost flavor register --all`, or `stephost flavor register PATH`"}
+			case all:
+				return nil
 			}
 			return arguments(1, "the PATH of a plugin, a directory or a manifest")(cmd, args)
 		},
@@ -219,6 +224,9 @@ func (a *app) flavorList() *cobra.Command {
 			var good []flavorItem
 			for i, f := range all {
 				items[i] = itemOfFlavor(f)
+				if f.Note != "" {
+					items[i].Warnings = append(slices.Clone(f.Warnings), f.Note)
+				}
 				if f.Err == nil {
 					good = append(good, items[i])
 				}
@@ -234,6 +242,9 @@ func (a *app) flavorList() *cobra.Command {
 			})
 			if !a.json() {
 				for _, f := range all {
+					if f.Note != "" {
+						a.warn(f.Note)
+					}
 					if f.Err != nil {
 						a.warn(fmt.Sprintf("%s is no usable flavor: %s", f.From, errorText(f.Err)))
 					}

@@ -52,7 +52,8 @@ func (a *app) listOutdated(ctx context.Context, cat *catalog.Catalog) error {
 	return err
 }
 
-// outdated finds the older versions; all has the newest version of a name first.
+// outdated finds the older versions; all has the newest version of a name first. A
+// pre-release makes no release old.
 func outdated(all []*registry.Flavor, users, project map[string][]string) []outdatedItem {
 	items := []outdatedItem{}
 	newest := map[string]*registry.Flavor{}
@@ -67,6 +68,10 @@ func outdated(all []*registry.Flavor, users, project map[string][]string) []outd
 		}
 		if f.Version == first.Version {
 			continue // the same one in two places
+		}
+		if first.PreRelease() && !f.PreRelease() {
+			newest[f.Name] = f
+			continue
 		}
 		items = append(items, outdatedItem{Name: f.Name, Version: f.Version, Newest: first.Version, Status: string(first.Status),
 			Operators: users[f.Ref()], Project: project[f.Ref()]})

@@ -145,7 +145,27 @@ func TestOutdated(t *testing.T) {
 		[]string{"operator", "update", "gpu", "--flavor-version=0.10.0"},
 		[]string{"flavor", "list", "--outdated"},
 	))
+	require.NoError(t, os.WriteFile(w.plug+".flavor.hcl", []byte(w.manifest("1.0.0-rc.1", "30")), 0o644))
+	require.Zero(t, w.run("flavor", "register", w.plug).code)
+	r := w.run("flavor", "list", "--outdated", "-o", "json")
+	assert.Contains(t, r.out, `"newest":"0.10.0"`)
+	assert.NotContains(t, r.out, "rc.1", "a pre-release makes no release old")
 	w.neverRan()
+}
+
+// A drop-in with other bytes under a version that is registered is said.
+func TestListSaysThatADropInChanged(t *testing.T) {
+	w := newWorld(t)
+	plug := filepath.Join(w.home, "plugins", "stephost-flavor-cloud")
+	require.NoError(t, os.MkdirAll(filepath.Dir(plug), 0o700))
+	for to, from := range map[string]string{plug: w.plug, plug + ".flavor.hcl": w.plug + ".flavor.hcl"} {
+		require.NoError(t, os.Rename(from, to))
+	}
+	require.Zero(t, w.run("flavor", "register", "--all").code)
+	assert.Empty(t, w.run("flavor", "list").err)
+	require.NoError(t, os.WriteFile(plug, []byte("#!/bin/sh\n"), 0o755))
+	assert.Contains(t, w.run("flavor", "list").err, "has other bytes than cloud@0.1.0, which is registered and used")
+	assert.Contains(t, w.run("flavor", "list", "-o", "json").out, "has other bytes than cloud@0.1.0")
 }
 
 // The schema of a whole project knows the flavors that are here.

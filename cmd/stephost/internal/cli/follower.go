@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +22,13 @@ const (
 	// the former one is kept beside it.
 	followerLogLimit = 4 << 20
 	// takenBound is how long a command that leaves waits for the follower to own
-	// the run: it starts in milliseconds, and looks twice a second when it runs
-	// already.
+	// the run before it looks whether one lives: it starts in milliseconds, and looks
+	// twice a second when it runs already.
 	takenBound = 3 * time.Second
-	takenPoll  = 20 * time.Millisecond
+	// handBound is how long it waits in all, for a follower with a lot to do.
+	handBound = 30 * time.Second
+	takenPoll = 20 * time.Millisecond
+	takenSlow = 500 * time.Millisecond // where it has taken long: many may wait
 )
 
 // hidden are the commands that stephost itself starts.
@@ -58,50 +62,112 @@ func (a *app) followerCommand() *cobra.Command {
 	})
 }
 
-// handOver gives a run that this process has let go to the follower. It returns
-// why nobody keeps it now, or "".
-func (a *app) handOver(id string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
+// handOver gives runs that this process has let go to the follower. It returns why
+// nobody keeps them now, or "".
+func (a *app) handOver(ids ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), handBound)
 	defer cancel()
-	session, err := a.h.Attach(ctx, id, host.SessionOptions{})
-	if err == nil {
-		err = session.Detach(ctx)
+	fences := map[string]int64{}
+	for _, id := range ids {
+		fence, err := a.detach(ctx, id)
+		if err != nil {
+			return "it could not be handed over: " + err.Error()
+		}
+		fences[id] = fence
 	}
-	if err != nil {
-		return "it could not be handed over: " + err.Error()
+	for {
+		if !a.h.FollowerRuns() {
+			if err := a.h.StartFollower(ctx, a.startFollower); err != nil {
+				return "the background process could not be started: " + err.Error()
+			}
+		}
+		if a.taken(ctx, fences) {
+			return ""
+		}
+		switch lives := a.h.FollowerRuns(); {
+		case lives && ctx.Err() == nil: // it has a lot to do
+		case lives:
+			return "" // and looks for runs that nobody has until there are none
+		case ctx.Err() != nil:
+			return "the background process has not taken it; see " + a.followerLog()
+		}
 	}
-	if a.h.FollowerRuns() && a.taken(ctx, id) {
-		return ""
-	}
-	if err := a.startFollower(); err != nil {
-		return "the background process could not be started: " + err.Error()
-	}
-	if !a.taken(ctx, id) {
-		return "the background process has not taken it; see " + a.followerLog()
-	}
-	return ""
 }
 
-// taken waits until somebody owns the run, or it needs nobody any more.
-func (a *app) taken(ctx context.Context, id string) bool {
+// detach marks a run as one for the follower where it is none yet, and returns the
+// fence that it has then.
+func (a *app) detach(ctx context.Context, id string) (int64, error) {
+	store, err := a.h.Runs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r, err := store.Run(ctx, id)
+	if err != nil || r.Detached {
+		return fenceOf(r), err
+	}
+	session, err := a.h.Attach(ctx, id, host.SessionOptions{})
+	if err != nil {
+		return 0, err
+	}
+	if err := session.Detach(ctx); err != nil {
+		return 0, err
+	}
+	r, err = store.Run(ctx, id)
+	return fenceOf(r), err
+}
+
+func fenceOf(r *runs.Run) int64 {
+	if r == nil {
+		return 0
+	}
+	return r.Fence
+}
+
+// taken waits until each of the runs, with the fence that it had, was taken by somebody,
+// or needs nobody any more.
+func (a *app) taken(ctx context.Context, fences map[string]int64) bool {
 	ctx, cancel := context.WithTimeout(ctx, takenBound)
 	defer cancel()
 	store, err := a.h.Runs(ctx)
 	if err != nil {
 		return false
 	}
-	tick := time.NewTicker(takenPoll)
-	defer tick.Stop()
-	for {
-		if r, err := store.Run(ctx, id); err == nil && (r.OwnerID != "" || r.State == runs.Closed) {
+	for pause := takenPoll; ; pause = min(pause*5/4, takenSlow) {
+		for id, fence := range fences {
+			if r, err := store.Run(ctx, id); err == nil && (r.OwnerID != "" || r.Fence > fence || r.State == runs.Closed) {
+				delete(fences, id)
+			}
+		}
+		if len(fences) == 0 {
 			return true
 		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
+}
+
+// nobodys tells which of the runs nobody drives, now that this process has let them go.
+func (a *app) nobodys(ids ...string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
+	defer cancel()
+	store, err := a.h.Runs(ctx)
+	if err != nil {
+		return ids
+	}
+	found, err := store.Ownerless(ctx)
+	if err != nil {
+		return ids
+	}
+	var out []string
+	for _, id := range ids {
+		if slices.ContainsFunc(found, func(r *runs.Run) bool { return r.ID == id }) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 func (a *app) followerLog() string { return filepath.Join(a.h.Home().Root(), "follower.log") }

@@ -27,6 +27,9 @@ func (a *app) handed(use, short string, aliases ...string) *cobra.Command {
 	})
 }
 
+// ended prints an error of the command line; streams are the host program's.
+func (a *app) ended(_ *cobra.Command, err error) { a.problem(err) }
+
 // passOn hands over what is asked about a command of the host program.
 func (a *app) passOn(about *cobra.Command) error {
 	if _, handed := about.Annotations[handedKey]; !handed {

@@ -29,21 +29,24 @@ Help: stephost --help, and --help after every command.
 
 func (a *app) helpCommand() *cobra.Command {
 	return command("help [COMMAND...]", "Help about any command", cobra.Command{
-		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil || about == nil || len(rest) > 0 && about.HasAvailableSubCommands() {
-				if about == nil || err != nil {
-					about, rest = cmd.Root(), args
-				}
-				return a.unknownCommand(about, rest)
-			}
-			if err := a.passOn(about); err != nil {
-				return err
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.helpAbout(cmd.Root(), args) },
 	})
+}
+
+// helpAbout prints the help of the command that args name, seen from another.
+func (a *app) helpAbout(from *cobra.Command, args []string) error {
+	about, rest, err := from.Find(args)
+	if err != nil || about == nil || len(rest) > 0 && about.HasAvailableSubCommands() {
+		if about == nil || err != nil {
+			about, rest = from, args
+		}
+		return a.unknownCommand(about, rest)
+	}
+	if err := a.passOn(about); err != nil {
+		return err
+	}
+	about.InitDefaultHelpFlag()
+	return about.Help()
 }
 
 // help prints the help of a command. It is written by hand: templates would be

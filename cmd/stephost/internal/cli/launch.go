@@ -19,11 +19,19 @@ import (
 // envOnTerm changes what SIGTERM means, where no flag says it.
 const envOnTerm = "STEPHOST_ON_TERM"
 
+// The commands that want a step.
+const (
+	verbLaunch = "launch"
+	verbPlan   = "plan"
+	verbBuild  = "build"
+)
+
 // launchFlags are the flags of launch besides those of the step.
 type launchFlags struct {
 	step       stepFlags
 	detach     bool
 	token      string
+	named      bool // --run-token was given
 	again      bool
 	first      bool
 	onTerm     string
@@ -40,7 +48,7 @@ stands after -- replaces the step's command and reaches the process as it is.
 The step's stdout goes to stdout; its stderr and stephost's own lines go to
 stderr. The exit code is the step's own where it is known; 1: failed, no code
 known; 75: infrastructure, after all retries; 124: timeout; 125: stephost, its
-input, or unknown; 130 or 143: cancelled. With --output json, and in the file of
+input, its stdout, or unknown; 130 or 143: cancelled. With --output json, and in the file of
 --result-file, the class of the result says it exactly.
 
 Ctrl-C cancels the job and waits until it is gone. SIGTERM does the same, or
@@ -54,7 +62,7 @@ const launchExample = `  stephost launch train
 func (a *app) launchCommand() *cobra.Command {
 	var l launchFlags
 	c := command(launchUse, launchShort, cobra.Command{
-		Long: launchHelp, Example: launchExample,
+		Long: launchHelp, Example: launchExample, Annotations: stream(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			before, _ := splitArgs(cmd, args)
 			if len(before) > 1 {
@@ -65,6 +73,7 @@ func (a *app) launchCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			before, argv := splitArgs(cmd, args)
+			l.named = cmd.Flags().Changed("run-token")
 			return a.launch(cmd.Context(), &l, strings.Join(before, ""), argv)
 		},
 	})
@@ -116,6 +125,25 @@ func (l *launchFlags) policy(a *app) (policy, error) {
 	return p, nil
 }
 
+// checkToken refuses what could only be meant with a token, and has none: an
+// orchestrator whose variable is empty would launch everything twice.
+func (l *launchFlags) checkToken() error {
+	switch {
+	case l.token != "":
+		return nil
+	case l.named:
+		return emptyToken("run-token")
+	case l.again:
+		return &problem.Error{Summary: "--again needs --run-token", Next: "name the run that has ended with --run-token; without a token every launch is a new run"}
+	}
+	return nil
+}
+
+// emptyToken refuses a token without a letter, which would be the same as none.
+func emptyToken(flag string) error {
+	return &problem.Error{Summary: "--" + flag + " is empty", Next: "see whether the variable that it comes from is set, or leave --" + flag + " out"}
+}
+
 func (a *app) launch(ctx context.Context, l *launchFlags, step string, argv []string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -127,16 +155,23 @@ func (a *app) launch(ctx context.Context, l *launchFlags, step string, argv []st
 		err = checkResultFile(l.resultFile)
 	}
 	if err != nil {
-		return a.failed(err, "", nil)
+		a.failed(err, "", nil)
+		return nil
 	}
-	sel, err := a.selectStep(ctx, l, step, argv, true)
+	if err := l.checkToken(); err != nil {
+		a.failed(err, l.resultFile, nil)
+		return nil
+	}
+	sel, err := a.selectStep(ctx, l, verbLaunch, step, argv)
 	if err != nil {
-		return a.failed(err, l.resultFile, signals.first())
+		a.failed(err, l.resultFile, signals.first())
+		return nil
 	}
 	a.streamWarnings(sel.Warnings)
 	launched, err := a.h.Launch(ctx, host.LaunchRequest{Selection: sel, Token: l.token, Again: l.again, First: l.first, Detach: l.detach})
 	if err != nil {
-		return a.failed(err, l.resultFile, signals.first())
+		a.failed(err, l.resultFile, signals.first())
+		return nil
 	}
 	if !launched.Created {
 		a.joined(launched, l)
@@ -177,9 +212,9 @@ func (a *app) joined(l *host.Launched, f *launchFlags) {
 	}
 }
 
-// selectStep finds the step, its operator and its flavor. start says that the plugin
-// will be needed: a build rarely does.
-func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv []string, start bool) (*host.Selection, error) {
+// selectStep finds the step, its operator and its flavor. verb is the command that
+// wants it: all but build need the plugin.
+func (a *app) selectStep(ctx context.Context, l *launchFlags, verb, step string, argv []string) (*host.Selection, error) {
 	h, err := a.host()
 	if err != nil {
 		return nil, err
@@ -196,11 +231,11 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 	if wrong.HasErrors() {
 		return nil, append(diags, wrong...)
 	}
-	if step, err = a.chooseStep(p, step, argv != nil); err != nil {
+	if step, err = a.chooseStep(p, verb, step, argv != nil); err != nil {
 		return nil, err
 	}
 	q := host.StepRequest{Project: p, Step: step, Inline: inline, Stage: schema.StageLaunch}
-	if start {
+	if verb != verbBuild {
 		h.Warm()
 		q.Chosen = h.Start
 	}
@@ -214,7 +249,7 @@ func (a *app) selectStep(ctx context.Context, l *launchFlags, step string, argv 
 
 // chooseStep is the step when none is named: the only one of the project,
 // unless flags and command describe one.
-func (a *app) chooseStep(p *project.Project, step string, command bool) (string, error) {
+func (a *app) chooseStep(p *project.Project, verb, step string, command bool) (string, error) {
 	if step != "" || command && len(a.files) == 0 {
 		return step, nil
 	}
@@ -224,10 +259,14 @@ func (a *app) chooseStep(p *project.Project, step string, command bool) (string,
 	case command:
 		return "", nil
 	case len(p.StepOrder) == 0:
-		return "", &problem.Error{Summary: "there is no step to launch",
-			Next: "write one into stephost.hcl, or describe it: stephost launch --operator NAME -- COMMAND [ARG...]"}
+		described := "-- COMMAND [ARG...]"
+		if verb == verbBuild {
+			described = "--base-image IMAGE --registry REGISTRY"
+		}
+		return "", &problem.Error{Summary: "there is no step to " + verb,
+			Next: fmt.Sprintf("write one into stephost.hcl, or describe it: stephost %s --operator NAME %s", verb, described)}
 	default:
 		return "", &problem.Error{Summary: "which step is meant?", Detail: "There are: " + strings.Join(p.StepOrder, ", ") + ".",
-			Next: "name one: stephost launch " + p.StepOrder[0]}
+			Next: fmt.Sprintf("name one: stephost %s %s", verb, p.StepOrder[0])}
 	}
 }

@@ -21,9 +21,13 @@ type givenFlag struct{ name, text string }
 // add makes the flags of project.Flags.
 func (s *stepFlags) add(c *cobra.Command) {
 	for _, f := range project.Flags() {
+		usage := f.Usage
+		if f.Repeatable {
+			usage += " (repeatable)"
+		}
 		for i, name := range append([]string{f.Name}, f.Aliases...) {
 			v := &stepFlag{to: s, name: f.Name, value: f.Value}
-			made := c.Flags().VarPF(v, name, "", f.Usage)
+			made := c.Flags().VarPF(v, name, "", usage)
 			made.Hidden = i > 0
 			if f.Value == "" {
 				made.NoOptDefVal = "true"

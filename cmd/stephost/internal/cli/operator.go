@@ -102,6 +102,10 @@ func (a *app) operatorList() *cobra.Command {
 				items = append(items, item)
 			}
 			none := "There is no operator yet.\nNext: stephost operator register here --flavor=local"
+			if perr != nil && a.json() {
+				return a.encode(document{Version: documentVersion, Items: items, Diagnostics: cat.Sources().JSON(hcl.Diagnostics{{
+					Severity: hcl.DiagWarning, Summary: "The project's operators are not listed", Detail: "Its files cannot be read; see `stephost validate`."}})})
+			}
 			err = a.items(items, len(items), none, []string{"OPERATOR", "FLAVOR", "WHERE", "NOTE"}, func(i int) []string {
 				return operatorRow(items[i])
 			})
@@ -199,7 +203,9 @@ func operatorValues(sel *catalog.OperatorSelection, sources *diag.Sources) []val
 		}
 		origin := sel.Config.Origins[block+at.Name]
 		if origin == "" {
-			origin = v.Origin
+			if origin = v.Origin; origin == schema.OriginFlavor {
+				origin += " " + sel.Manifest.Name // as of the defaults that are not null
+			}
 		}
 		item := valueItem{Name: block + at.Name, Value: schema.Literal(v.Value), Origin: origin}
 		if at.Sensitive && v.Given {
@@ -263,7 +269,10 @@ func cellText(text string) string {
 func (a *app) operatorRename() *cobra.Command {
 	return command("rename NAME NEW", "Give an operator another name", cobra.Command{
 		Aliases: []string{"mv"},
-		Args:    arguments(2, "the NAME of an operator", "its NEW name"),
+		Long: `Gives an operator another name; the default follows. A run that is going on keeps
+its own copy of the operator under the name that it was launched with: nothing of
+it changes, and its ID finds it as before.`,
+		Args: arguments(2, "the NAME of an operator", "its NEW name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cat, err := a.catalog()
 			if err != nil {

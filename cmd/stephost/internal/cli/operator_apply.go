@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stephost/stephost/host/catalog"
 	"github.com/stephost/stephost/host/diag"
@@ -23,7 +24,8 @@ func (a *app) operatorApply() *cobra.Command {
 	c := command("apply FILE", "Store every operator of a file, comments and all", cobra.Command{
 		Long: `Stores the operator blocks of a file (- is stdin), new ones and changed ones. All
 are checked before any is written. A flavor without a version is stored with the
-newest one; an operator that is stored already keeps its version.`,
+newest one; an operator that is stored already keeps its version. Relative paths,
+which start at the file's directory, are stored as absolute ones.`,
 		Example: "  stephost operator apply operators.hcl\n  generate-operators | stephost operator apply -",
 		Args:    arguments(1, "a FILE (- is stdin)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,6 +50,16 @@ newest one; an operator that is stored already keeps its version.`,
 
 // apply checks all operators, then writes them.
 func (a *app) apply(ctx context.Context, cat *catalog.Catalog, file string, src []byte, texts [][]byte, dry bool) error {
+	opt, err := a.flagOptions(cat)
+	if err != nil {
+		return err
+	}
+	dir := opt.Dir // of what comes from stdin
+	if filepath.IsAbs(file) {
+		dir = filepath.Dir(file)
+	} else if file != stdinName {
+		dir = filepath.Dir(filepath.Join(dir, file))
+	}
 	rounds := []bool{true, false}
 	if dry {
 		rounds = rounds[:1]
@@ -57,7 +69,7 @@ func (a *app) apply(ctx context.Context, cat *catalog.Catalog, file string, src 
 			o := &operatorFlags{dry: checkOnly}
 			var sel *catalog.OperatorSelection
 			check := a.checkWith(o, cat, &sel)
-			op, err := cat.Registry().PutOperatorText(ctx, pinned(ctx, cat.Registry(), text), registry.WriteOptions{Replace: true, DryRun: checkOnly,
+			op, err := cat.Registry().PutOperatorText(ctx, pinned(ctx, cat.Registry(), text), registry.WriteOptions{Replace: true, DryRun: checkOnly, Dir: dir,
 				Check: func(ctx context.Context, op *registry.Operator) error {
 					err := check(ctx, op)
 					var diags hcl.Diagnostics
@@ -83,30 +95,29 @@ func (a *app) apply(ctx context.Context, cat *catalog.Catalog, file string, src 
 // version moves nothing: that of the stored operator, else the newest. A text
 // that is not to be understood is left as it is; its error comes later.
 func pinned(ctx context.Context, r *registry.Registry, text []byte) []byte {
-	file, diags := hclwrite.ParseConfig(text, "operator", hcl.InitialPos)
-	if diags.HasErrors() || len(file.Body().Blocks()) != 1 || len(file.Body().Blocks()[0].Labels()) != 1 {
+	file, _ := hclsyntax.ParseConfig(text, "operator", hcl.InitialPos)
+	if file == nil {
 		return text
 	}
-	block := file.Body().Blocks()[0]
-	attr := block.Body().GetAttribute("flavor")
-	if attr == nil {
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok || len(body.Blocks) != 1 || len(body.Blocks[0].Labels) != 1 || body.Blocks[0].Body.Attributes["flavor"] == nil {
 		return text
 	}
-	name, ok := strings.CutPrefix(strings.TrimSpace(string(attr.Expr().BuildTokens(nil).Bytes())), `"`)
+	at := body.Blocks[0].Body.Attributes["flavor"].Expr.Range()
+	name, ok := strings.CutPrefix(string(at.SliceBytes(text)), `"`)
 	name, closed := strings.CutSuffix(name, `"`)
 	if !ok || !closed || strings.ContainsAny(name, "@\"$%") {
 		return text
 	}
 	ref := name
-	if old, err := r.Operator(ctx, block.Labels()[0]); err == nil && strings.HasPrefix(old.Flavor, name+"@") {
+	if old, err := r.Operator(ctx, body.Blocks[0].Labels[0]); err == nil && strings.HasPrefix(old.Flavor, name+"@") {
 		ref = old.Flavor
 	}
 	f, err := r.Flavor(ctx, ref)
 	if err != nil {
 		return text
 	}
-	block.Body().SetAttributeValue("flavor", cty.StringVal(f.Ref()))
-	return file.Bytes()
+	return slices.Concat(text[:at.Start.Byte], []byte(`"`+f.Ref()+`"`), text[at.End.Byte:])
 }
 
 // pointIntoFile moves diagnostics about an operator's text to where the text,
@@ -120,13 +131,17 @@ func pointIntoFile(op *registry.Operator, text []byte, diags hcl.Diagnostics, fi
 	before := bytes.Count(src[:at], []byte("\n"))
 	stored, applied := lineStarts(op.Source), lineStarts(src)
 	move := func(p hcl.Pos) hcl.Pos {
-		// The same column of the same line; only the flavor's line has become
-		// longer.
+		// The same column of the same line; only lines with the flavor and with
+		// paths have become longer.
 		if p.Line < 1 || p.Line > len(stored) || p.Line+before > len(applied) {
 			return hcl.Pos{Line: before + 1, Column: 1, Byte: at}
 		}
-		p.Byte = min(applied[p.Line+before-1]+p.Byte-stored[p.Line-1], len(src))
 		p.Line += before
+		end := len(src)
+		if p.Line < len(applied) {
+			end = applied[p.Line] - 1
+		}
+		p.Byte = min(applied[p.Line-1]+p.Byte-stored[p.Line-before-1], end)
 		return p
 	}
 	for _, d := range diags {
@@ -150,6 +165,9 @@ func lineStarts(src []byte) []int {
 	return out
 }
 
+// stdinName stands for stdin in diagnostics.
+const stdinName = "stdin"
+
 // readSource reads a file of HCL, or stdin for "-".
 func (a *app) readSource(arg string) (src []byte, name string, err error) {
 	if arg != "-" {
@@ -160,5 +178,5 @@ func (a *app) readSource(arg string) (src []byte, name string, err error) {
 	if err != nil {
 		return nil, "", &problem.Error{Summary: "cannot read stdin", Err: err, Next: "name a file"}
 	}
-	return src, "stdin", nil
+	return src, stdinName, nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -137,37 +136,6 @@ func annotate(f *pflag.FlagSet, flag, key, value string) {
 	_ = f.SetAnnotation(flag, key, []string{value})
 }
 
-// attrs turns the given texts into attributes of the operator's block, with all
-// diagnostics at once. at is where an attribute stands already; may be nil.
-func (o *operatorFlags) attrs(opt project.FlagOptions, at map[string]string) ([]registry.Attr, hcl.Diagnostics) {
-	var out []registry.Attr
-	var diags hcl.Diagnostics
-	for _, g := range o.given {
-		attr, path := o.find(g.name)
-		if attr == nil && path == "" {
-			diags = append(diags, o.unknown(g, opt.Sources))
-			continue
-		}
-		made := registry.Attr{Path: path}
-		if attr != nil {
-			if made.Path = at[attr.Name]; made.Path == "" {
-				made.Path = "config." + attr.Name
-			}
-			text, found := project.AttributeFlag(attr, g.flag, g.text, opt)
-			if diags = append(diags, found...); found.HasErrors() {
-				continue
-			}
-			made.Expr, made.Value = text.Expression, text.Value
-		} else {
-			opt.Sources.Add(g.flag, []byte(g.text))
-			made.Value = plainValue(path, g.text, opt.Dir)
-		}
-		out = slices.DeleteFunc(out, func(a registry.Attr) bool { return a.Path == made.Path }) // the last one wins
-		out = append(out, made)
-	}
-	return out, diags
-}
-
 // find is what a name means: an attribute of the flavor, or a path to one of
 // the operator's blocks.
 func (o *operatorFlags) find(name string) (*schema.Attribute, string) {
@@ -211,10 +179,8 @@ func (o *operatorFlags) names() []string {
 
 func (o *operatorFlags) unknown(g given, sources *diag.Sources) *hcl.Diagnostic {
 	// The text may be a secret under a mistyped name: only the name is shown.
-	sources.Add(g.flag, []byte(g.name))
-	r := schema.TextRange(g.flag, g.name)
-	d := &hcl.Diagnostic{Severity: hcl.DiagError, Subject: &r, Summary: fmt.Sprintf("Unknown name %q", problem.Bound(g.name, 100)),
-		Detail: fmt.Sprintf("Flavor %s takes: %s.", o.manifest.Name, strings.Join(o.names(), ", "))}
+	d := atFlag(g, g.name, sources, fmt.Sprintf("Unknown name %q", problem.Bound(g.name, 100)),
+		fmt.Sprintf("Flavor %s takes: %s.", o.manifest.Name, strings.Join(o.names(), ", ")))
 	if near := diag.Suggest(g.name, o.names()); near != "" {
 		d.Detail = fmt.Sprintf("Did you mean %q?", near)
 	}

@@ -62,6 +62,31 @@ func TestOperatorDiagnostics(t *testing.T) {
 	w.neverRan()
 }
 
+// An operator has one value of each: what is written twice is refused with both places.
+func TestGivenTwice(t *testing.T) {
+	w := newWorld(t)
+	w.registerCloud()
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--role=a", "--role=b"}, `--role="a" and --role="b" are for one and the same value`},
+		{[]string{"--role=a", "--zone=north", "--region=south"}, `--zone="north" and --region="south"`},
+		{[]string{"--set", "config.role=a", "--role=b"}, `--set config.role="a" and --role="b"`},
+		{[]string{"--role=a", "--image=x", "--set", "environment.image=y"}, `--image="x" and --set environment.image="y"`},
+		{[]string{"--role=a", "--password=env:A", "--password=env:B"}, "--password and --password"},
+		{[]string{"--role=-", "--zone=-"}, "--role=- and --zone=- cannot both have it"},
+		{[]string{"--role=\xff"}, "is not UTF-8 text"},
+		{[]string{"--role=a", "--image=\xff"}, "--image takes UTF-8 text"},
+	} {
+		r := w.runWith("north\n", append([]string{"operator", "register", "gpu", "--flavor=cloud"}, tc.args...)...)
+		assert.Equal(t, 125, r.code, "%q", tc.args)
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), tc.want)
+	}
+	_, err := os.Stat(filepath.Join(w.home, "operators", "gpu.hcl"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
 func TestSecretLiteralIsNeverShownOrStored(t *testing.T) {
 	w := newWorld(t)
 	w.registerCloud()
@@ -146,6 +171,34 @@ func TestApply(t *testing.T) {
 	w.neverRan()
 }
 
+// What is stored does not depend on where it was applied, and is what was written.
+func TestApplyKeepsWhatWasWritten(t *testing.T) {
+	w := newWorld(t)
+	w.registerCloud()
+	text := "# ours\noperator \"a\" {\n  flavor=\"cloud\"   # any\n  config {\n    role = file(\"sd\") # kept\n    password=secret(\"file:pw\")\n  }\n}\n"
+	file := w.write("ops.hcl", text)
+	want := strings.NewReplacer(`"cloud"`, `"cloud@0.1.0"`, `"sd"`, `"`+w.dir+`/sd"`, `file:pw`, `file:`+w.dir+`/pw`).Replace(text)
+	for _, tc := range []struct {
+		stdin string
+		args  []string
+	}{
+		{"", []string{"operator", "apply", file}},
+		{"", []string{"-C", w.dir, "operator", "apply", "ops.hcl"}},
+		{text, []string{"-C", w.dir, "operator", "apply", "-"}},
+	} {
+		r := w.runWith(tc.stdin, tc.args...)
+		require.Zero(t, r.code, r.err)
+		stored, err := os.ReadFile(filepath.Join(w.home, "operators", "a.hcl"))
+		require.NoError(t, err)
+		assert.Equal(t, want, string(stored))
+	}
+	w.write("ops.hcl", strings.Replace(text, "# kept", "\n    rle = 1", 1))
+	r := w.run("operator", "apply", file)
+	assert.Contains(t, r.err, "ops.hcl line 6", "an error is shown where it was written")
+	w.write("ops.hcl", text+text)
+	assert.Contains(t, w.run("operator", "apply", file).err, `The operator "a" is declared twice`)
+}
+
 func TestProjectHidesRegistered(t *testing.T) {
 	w := newWorld(t)
 	w.registerCloud()
@@ -166,4 +219,28 @@ func TestListInNoDirectory(t *testing.T) {
 	r := w.run("operator", "list", "-C", filepath.Join(w.base, "none"))
 	assert.Equal(t, 125, r.code)
 	assert.Contains(t, r.err, "Next: ")
+}
+
+// A value that is known at launch is named, and is no rule of the flavor. A default has
+// one origin, null or not.
+func TestWhatIsKnownAtLaunch(t *testing.T) {
+	w := newWorld(t)
+	text := w.manifest("0.1.0", "30")
+	head, rest, ok := strings.Cut(text, "    validation {")
+	require.True(t, ok)
+	_, rest, _ = strings.Cut(rest, "\n    }\n")
+	require.NoError(t, os.WriteFile(w.plug+".flavor.hcl", []byte(head+rest), 0o644))
+	w.registerCloud()
+	r := w.run("operator", "register", "gpu", "--flavor=cloud", "--role=env:ROLE")
+	require.Zero(t, r.code, r.err)
+	assert.Equal(t, "operator gpu (cloud@0.1.0) registered\n  checked at launch: config.role: known at launch\n", r.out)
+	r = w.run("operator", "describe", "gpu")
+	assert.Regexp(t, `config.password +null +flavor cloud\n`, r.out)
+	assert.Regexp(t, `config.region +"north" +flavor cloud\n`, r.out)
+
+	require.NoError(t, os.WriteFile(w.plug+".flavor.hcl", []byte(w.manifest("0.2.0", "30")), 0o644))
+	w.registerCloud()
+	r = w.run("operator", "register", "other", "--flavor=cloud@0.2.0", "--role=env:ROLE")
+	require.Zero(t, r.code, r.err)
+	assert.Contains(t, r.out, "  checked at launch: config.role: known at launch\n  checked at launch: 1 rule of the flavor (stephost operator show other)\n")
 }

@@ -30,8 +30,9 @@ Which flags there are depends on the flavor: add --flavor=FLAVOR --help.
 
 A value is text, a number, true or false; lists and objects are HCL or JSON;
 @FILE reads it from a file, env:NAME takes it from the environment at launch,
-- reads it from stdin. Secrets are stored as env:NAME, @FILE, cmd:COMMAND or
-keyring:SERVICE/NAME, never as the value itself.`,
+- reads it from stdin. A text in double quotes is read as HCL reads it, which
+gives those words as they are: --NAME='"@x"' is @x. Secrets are stored as
+env:NAME, @FILE, cmd:COMMAND or keyring:SERVICE/NAME, never as the value itself.`,
 		Example: `  stephost operator register here --flavor=local
   stephost operator register here --flavor=local --help
   stephost operator register gpu --flavor=sagemaker --role=train --instance-type=ml.g5.xlarge`,
@@ -206,13 +207,17 @@ func (a *app) wrote(ctx context.Context, cat *catalog.Catalog, o *operatorFlags,
 	}
 	return a.item(item, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "operator %s (%s) %s\n", op.Name, op.Flavor, what)
-		// Their texts speak of what a step may do wrong; none has done it yet.
-		if n := len(item.Deferred); n > 0 && !o.dry {
-			fmt.Fprintf(w, "  checked at launch: %s about its steps (stephost operator show %s)\n", count(n, "rule"), op.Name)
-		} else {
-			for _, d := range item.Deferred {
+		rules := 0
+		for _, d := range item.Deferred {
+			if o.dry || strings.HasSuffix(d, ": known at launch") {
 				fmt.Fprintf(w, "  checked at launch: %s\n", d)
+			} else {
+				rules++
 			}
+		}
+		// Their texts speak of what a step may do wrong; none has done it yet.
+		if rules > 0 {
+			fmt.Fprintf(w, "  checked at launch: %s of the flavor (stephost operator show %s)\n", count(rules, "rule"), op.Name)
 		}
 		return err
 	})

@@ -42,7 +42,7 @@ func (p *panics) write(w io.Writer) {
 	defer p.mu.Unlock()
 	for _, x := range p.seen {
 		fmt.Fprintf(w, "\n%s The plugin of flavor %s (version %s) has a mistake in its code. For its author:\n\n%s\n",
-			paint(w, red, "Panic:"), x.Flavor, x.Version, indent(strings.TrimPrefix(x.Text, "stephost: ")))
+			paint(w, red, "Panic:"), x.Flavor, x.Version, indent(harmless(strings.TrimPrefix(x.Text, "stephost: "))))
 	}
 	if p.more > 0 {
 		fmt.Fprintf(w, "\nAnd %d more.\n", p.more)

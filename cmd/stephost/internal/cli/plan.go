@@ -86,7 +86,7 @@ Takes the flags of launch that describe a step.`,
 }
 
 func (a *app) plan(ctx context.Context, l *launchFlags, step string, argv []string, online bool) error {
-	sel, err := a.selectStep(ctx, l, step, argv, true)
+	sel, err := a.selectStep(ctx, l, verbPlan, step, argv)
 	if err != nil {
 		return err
 	}

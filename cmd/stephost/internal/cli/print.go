@@ -96,7 +96,7 @@ func (a *app) say(format string, args ...any) {
 // carry warnings themselves.
 func (a *app) warn(text string) {
 	if !a.json() {
-		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Warning:"), text)
+		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Warning:"), harmless(text))
 	}
 }
 
@@ -124,12 +124,12 @@ func (a *app) problem(err error) {
 			Flavor: p.Flavor, Operator: p.Operator, Run: p.Run, Phase: p.Phase, Class: string(p.Class)}})
 		return
 	}
-	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, red, "Error:"), p.Error())
+	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, red, "Error:"), harmless(p.Error()))
 	if p.Detail != "" {
-		fmt.Fprintln(a.stderr, indent(p.Detail))
+		fmt.Fprintln(a.stderr, indent(harmless(p.Detail)))
 	}
 	if p.Next != "" {
-		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Next:"), p.Next)
+		fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, bold, "Next:"), harmless(p.Next))
 	}
 }
 
@@ -149,13 +149,15 @@ func (a *app) diagnostics(diags hcl.Diagnostics) {
 	_ = sources.WriteText(a.stderr, diags, diag.TextOptions{Color: color(a.stderr)})
 }
 
+// noPlace is how the text of diagnostics begins that have no place.
+const noPlace = "<nil>: "
+
 // errorText is an error in one bounded paragraph, for lists.
 func errorText(err error) string {
 	const limit = 2000
 	var diags hcl.Diagnostics
 	if !errors.As(err, &diags) {
-		// Diagnostics without a place that were kept as text begin like this.
-		return problem.Bound(strings.TrimPrefix(err.Error(), "<nil>: "), limit)
+		return problem.Bound(strings.TrimPrefix(err.Error(), noPlace), limit)
 	}
 	var parts []string
 	for _, d := range diags {
@@ -186,15 +188,21 @@ func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
 }
 
+// oneLine makes text of a backend harmless for a terminal line: no line ends, no
 // control characters.
 func oneLine(text string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(harmless(strings.TrimSpace(text)))
+}
+
+// harmless is oneLine for text of several lines.
+func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t':
-			return ' '
+			return r
 		case unicode.IsControl(r), r == utf8.RuneError:
 			return -1
 		}
 		return r
-	}, strings.TrimSpace(text))
+	}, text)
 }

@@ -158,8 +158,13 @@ func orList(words []string) string {
 // group is a command that only has others below it.
 func (a *app) group(use, short string, c cobra.Command, below ...*cobra.Command) *cobra.Command {
 	g := command(use, short, c)
-	g.Args = a.unknownCommand
-	g.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	g.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && args[0] == "help" {
+			return nil
+		}
+		return a.unknownCommand(cmd, args)
+	}
+	g.RunE = func(cmd *cobra.Command, args []string) error { return a.helpAbout(cmd, args[min(1, len(args)):]) }
 	g.AddCommand(below...)
 	return g
 }

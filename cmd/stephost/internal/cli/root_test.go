@@ -178,3 +178,137 @@ func TestJSONEverywhere(t *testing.T) {
 	}
 	w.neverRan()
 }
+
+// What watches a run ends in a result, also when there is none to watch; so a program
+// reads the last line and knows.
+func TestJSONStreamsEndInAResult(t *testing.T) {
+	w := newWorld(t)
+	for _, args := range [][]string{
+		{"launch", "--nope"}, {"launch", "a", "b"}, {"launch", "-C", w.dir},
+		{"run", "attach", "nope"}, {"run", "wait", "nope"}, {"run", "cancel", "nope"}, {"run", "wait"}, {"run", "cancel", "--token", "nope"}, {"run", "attach", "--nope"},
+	} {
+		r := w.run(append([]string{"-o", "json"}, args...)...)
+		assert.Equal(t, 125, r.code, "%v", args)
+		assert.Empty(t, r.err, "%v", args)
+		lines := strings.Split(strings.TrimSuffix(r.out, "\n"), "\n")
+		var doc struct {
+			V                        int
+			Type, Class, Error, Next string
+			Exit                     int
+		}
+		require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &doc), "%v: %s", args, r.out)
+		assert.Equal(t, "result", doc.Type, "%v", args)
+		assert.Equal(t, "config", doc.Class, "%v", args)
+		assert.Equal(t, 125, doc.Exit, "%v", args)
+		assert.NotEmpty(t, doc.Error, "%v", args)
+		assert.NotEmpty(t, doc.Next, "%v", args)
+	}
+	for _, args := range [][]string{{"launch", "nope", "-C", w.dir}, {"launch", "--run-token=", "-C", w.dir}} {
+		file := filepath.Join(w.base, "result.json")
+		r := w.run(append(args, "-o", "json", "--result-file", file)...)
+		kept, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, text := range []string{r.out, string(kept)} {
+			assert.Contains(t, text, `"type":"result"`)
+			assert.NotContains(t, text, "<nil>")
+		}
+	}
+	// A result that has no file is said before the result on stdout.
+	r := w.run("-o", "json", "launch", "-C", w.dir, "--result-file", "/dev/full")
+	lines := strings.Split(strings.TrimSuffix(r.out, "\n"), "\n")
+	require.Len(t, lines, 2, r.out)
+	assert.Contains(t, lines[0], `"type":"notice","level":"warning"`)
+	assert.Contains(t, lines[1], `"type":"result"`)
+
+	r = w.run("-o", "json", "run", "recover", "--all")
+	require.Zero(t, r.code)
+	assert.Equal(t, `{"v":1,"type":"notice","level":"info","message":"Every run has somebody that drives it, or is over."}`+"\n", r.out)
+	r = w.run("-o", "json", "run", "show", "nope")
+	assert.Contains(t, r.out, `{"v":1,"error":{`, "what answers with one document does so with an error, too")
+}
+
+// Lists are lists, and what text warns of is in the document.
+func TestJSONOfAProjectThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.write("stephost.hcl", "operator {")
+	r := w.run("-o", "json", "operator", "list", "-C", w.dir)
+	require.Zero(t, r.code)
+	assert.Equal(t, `{"v":1,"items":[],"diagnostics":[{"severity":"warning","summary":"The project's operators are not listed",`+
+		`"detail":"Its files cannot be read; see `+"`stephost validate`"+`."}]}`+"\n", r.out)
+	r = w.run("-o", "json", "validate", "-C", w.dir)
+	assert.Equal(t, 125, r.code)
+	assert.Contains(t, r.out, `"files":[]`)
+}
+
+// Each mistake is answered with what the person may have meant, in the words of the
+// command that was written.
+func TestWordsOfMistakes(t *testing.T) {
+	w := newWorld(t)
+	for _, tc := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"run", "resolve", "x"}, []string{"it is not said what became of the job", "one of --handle HANDLE, --not-submitted and --abandon"}},
+		{[]string{"run", "resolve", "x", "--handle="}, []string{"it is not said what became of the job"}},
+		{[]string{"run", "resolve", "x", "--abandon", "--not-submitted"}, []string{"only one thing can have become of the job", "--handle HANDLE"}},
+		{[]string{"launch", "-C", w.dir}, []string{"there is no step to launch", "stephost launch --operator NAME -- COMMAND [ARG...]"}},
+		{[]string{"plan", "-C", w.dir}, []string{"there is no step to plan", "stephost plan --operator NAME -- COMMAND [ARG...]"}},
+		{[]string{"build", "-C", w.dir}, []string{"there is no step to build", "stephost build --operator NAME --base-image IMAGE --registry REGISTRY"}},
+		{[]string{"flavor", "register", "--all", "./x"}, []string{`got "./x" too`, "`stephost flavor register --all`, or `stephost flavor register PATH`"}},
+		{[]string{"launch", "--run-token=", "-C", w.dir, "--", "true"}, []string{"--run-token is empty", "see whether the variable that it comes from is set"}},
+		{[]string{"launch", "--again", "-C", w.dir, "--", "true"}, []string{"--again needs --run-token"}},
+		{[]string{"run", "show", "--token="}, []string{"--token is empty"}},
+		{[]string{"run", "show", "x", "--token="}, []string{"--token is empty"}},
+		{[]string{"run", "list", "--limit", "0"}, []string{"--limit 0 is no number of runs", "--all"}},
+		{[]string{"run", "list", "--limit=-1"}, []string{"--limit -1 is no number of runs"}},
+		{[]string{"run", "prune", "--keep-last=-1"}, []string{"--keep-last -1 is no number of runs"}},
+		{[]string{"doctor", "nope", "-C", w.dir}, []string{`there is no operator "nope"`}},
+		{[]string{"operator", "help", "nix"}, []string{`there is no command "stephost operator nix"`}},
+	} {
+		r := w.run(tc.args...)
+		assert.Equal(t, 125, r.code, "%v", tc.args)
+		for _, text := range tc.says {
+			assert.Contains(t, r.err, text, "%v", tc.args)
+		}
+		assert.Contains(t, r.err, "Next: ", "%v", tc.args)
+	}
+	w.write("stephost.hcl", "step \"a\" {\n  command = [\"true\"]\n}\nstep \"b\" {\n  command = [\"true\"]\n}\n")
+	assert.Contains(t, w.run("plan", "-C", w.dir).err, "name one: stephost plan a")
+}
+
+func TestHelpBelowAGroup(t *testing.T) {
+	w := newWorld(t)
+	for _, tc := range [][2][]string{
+		{{"operator", "help"}, {"operator", "--help"}}, {{"run", "help"}, {"help", "run"}}, {{"flavor", "help", "register"}, {"flavor", "register", "--help"}},
+		{{"step-operator", "flavor", "help", "list"}, {"step-operator", "flavor", "list", "--help"}},
+	} {
+		r := w.run(tc[0]...)
+		assert.Zero(t, r.code, "%v: %s", tc[0], r.err)
+		assert.Equal(t, w.run(tc[1]...).out, r.out, "%v", tc[0])
+	}
+}
+
+// Flags that may be given several times say so.
+func TestRepeatableFlags(t *testing.T) {
+	w := newWorld(t)
+	for _, command := range []string{"launch", "plan", "build"} {
+		_, flags, _ := strings.Cut(w.run(command, "--help").out, "\nFlags:\n")
+		page := " " + strings.Join(strings.Fields(flags), " ")
+		for _, flag := range []string{"env", "env-file", "label", "requirement", "secret", "set", "source"} {
+			_, text, ok := strings.Cut(page, " --"+flag+" ")
+			require.True(t, ok, "%s --%s", command, flag)
+			text, _, _ = strings.Cut(text, " --")
+			assert.Contains(t, text, "(repeatable)", "%s --%s", command, flag)
+		}
+	}
+}
+
+// Where nothing can be looked at, nothing is said to be empty.
+func TestPruneWithoutAHome(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("STEPHOST_HOME", "/proc/none/home")
+	r := w.run("run", "prune")
+	assert.Equal(t, 125, r.code)
+	assert.NotContains(t, r.out+r.err, "nothing to prune")
+	assert.Contains(t, r.err, "Next: ")
+}

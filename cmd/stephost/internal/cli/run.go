@@ -36,8 +36,11 @@ func (n *runName) flags(c *cobra.Command) {
 func (a *app) oneRun(use, short string, c cobra.Command, flags func(*cobra.Command), run func(ctx context.Context, r *runs.Run) error) *cobra.Command {
 	var n runName
 	c.Args = func(cmd *cobra.Command, args []string) error {
-		if n.token != "" {
+		switch {
+		case n.token != "":
 			return arguments(0)(cmd, args)
+		case cmd.Flags().Changed("token"):
+			return emptyToken("token")
 		}
 		return arguments(1, "the ID of a run, or --token")(cmd, args)
 	}

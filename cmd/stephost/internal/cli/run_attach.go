@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ func (a *app) runAttachCommand() *cobra.Command {
 		resultFile string
 	)
 	return a.oneRun("attach RUN", "Join a run: its log from the start, until its end", cobra.Command{
+		Annotations: stream(),
 		Long: `Join a run: its log from the start, its status, and its outcome.
 
 While another stephost drives the run this is a view, and Ctrl-C leaves it. When
@@ -37,24 +39,37 @@ nobody does, this process takes the run over, and Ctrl-C cancels it.`,
 			return err
 		}
 		o.TakeOver = takeOver
-		if r.State != runs.Closed && (r.OwnerID == "" || takeOver) {
+		switch {
+		case r.State == runs.Closed:
+		case r.OwnerID == "":
 			a.say("Nobody else drives run %s: this process does now, and Ctrl-C cancels it.", r.ID)
+		case takeOver:
+			a.say("Run %s is taken over from %s: this process drives it now, and Ctrl-C cancels it.", r.ID, ownerWords(r.Owner))
 		}
 		return a.join(ctx, r, o, watchOptions{policy: p, resultFile: resultFile,
 			log: &logOptions{timestamps: l.timestamps, prefix: l.prefix}})
 	})
 }
 
+// ownerWords names an owner.
+func ownerWords(o *runs.OwnerInfo) string {
+	if o == nil {
+		return "its owner"
+	}
+	return fmt.Sprintf("process %d on %s", o.PID, o.Host)
+}
+
 func (a *app) runWaitCommand() *cobra.Command {
 	var resultFile string
 	return a.oneRun("wait RUN", "Wait for the end of a run", cobra.Command{
+		Annotations: stream(),
 		Long: `Wait for the end of a run; the exit code is the run's, as with launch. Where
 nobody drives the run, this process moves it on. Signals end the waiting, never
 the run.`,
 	}, func(c *cobra.Command) {
 		c.Flags().StringVar(&resultFile, "result-file", "", "write the result there as JSON")
 	}, func(ctx context.Context, r *runs.Run) error {
-		return a.join(ctx, r, host.SessionOptions{}, watchOptions{policy: policy{viewer: true}, resultFile: resultFile})
+		return a.join(ctx, r, host.SessionOptions{Foreign: true}, watchOptions{policy: policy{viewer: true}, resultFile: resultFile})
 	})
 }
 
@@ -69,7 +84,8 @@ func (a *app) join(ctx context.Context, r *runs.Run, o host.SessionOptions, w wa
 	defer signals.stop()
 	s, err := a.h.Attach(ctx, r.ID, o)
 	if err != nil {
-		return a.failed(err, w.resultFile, signals.first())
+		a.failed(err, w.resultFile, signals.first())
+		return nil
 	}
 	w.session, w.run, w.name = s, r, statusName(r.Step, r.Operator)
 	a.watch(signals, w)

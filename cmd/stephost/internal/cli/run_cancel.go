@@ -20,6 +20,7 @@ import (
 func (a *app) runCancelCommand() *cobra.Command {
 	var force, noWait bool
 	return a.oneRun("cancel RUN", "Cancel a run and wait until the job is gone", cobra.Command{
+		Annotations: stream(),
 		Long: `Cancel a run and wait until the backend confirms that the job is gone. The wish
 is stored first: whoever drives the run obeys it, and when nobody does, this
 process does. The exit code is 0 when the run is over, 125 when the cancel is not
@@ -37,7 +38,7 @@ func (a *app) cancelRun(ctx context.Context, r *runs.Run, force, noWait bool) er
 	defer stop()
 	signals := catch(func(os.Signal) { stop() })
 	defer signals.stop()
-	s, err := a.h.Attach(ctx, r.ID, host.SessionOptions{})
+	s, err := a.h.Attach(ctx, r.ID, host.SessionOptions{Foreign: true})
 	if err != nil {
 		return err
 	}
@@ -58,14 +59,21 @@ func (a *app) cancelRun(ctx context.Context, r *runs.Run, force, noWait bool) er
 	w.close()
 	if sig := signals.first(); sig != nil {
 		a.exit = signalExit(sig)
-		a.say("The cancel of run %s is stored; `stephost run cancel %[1]s` waits for it again.", r.ID)
+		text := "`stephost run cancel " + r.ID + "` waits for it again"
+		if len(a.nobodys(r.ID)) > 0 { // this process was the one that asked the backend
+			if why := a.handOver(r.ID); why != "" {
+				text = "`stephost run cancel " + r.ID + "` goes on with it: nobody does, " + why
+			} else {
+				text = "it goes on in the background, and " + text
+			}
+		}
+		a.say("The cancel of run %s is stored; %s.", r.ID, text)
 		return nil
 	}
-	var leftovers *launch.LeftoversError
-	if err != nil && !errors.As(err, &leftovers) {
+	if err != nil && !launch.VerdictStands(err) {
 		return err
 	}
-	if leftovers != nil {
+	if err != nil {
 		a.problem(err)
 	}
 	return a.cancelled(done)

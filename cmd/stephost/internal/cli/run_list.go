@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 )
 
@@ -24,10 +25,15 @@ func (a *app) runListCommand() *cobra.Command {
 		Long:    "List runs, newest first: the last ones, unless --all or --limit say otherwise.",
 		Args:    arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.Limit < 1 {
+				return &problem.Error{Summary: "--limit " + itoa(f.Limit) + " is no number of runs", Next: "write for example --limit 50, or --all"}
+			}
 			store, err := a.store(cmd.Context())
 			if err != nil {
 				return err
 			}
+			shown := f.Limit
+			f.Limit++ // one more tells whether there are older ones
 			if all {
 				f.Limit = 0
 			}
@@ -35,11 +41,25 @@ func (a *app) runListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			older := !all && len(list) > shown
+			if older {
+				list = list[:shown]
+			}
 			a.hintOwnerless(cmd.Context(), "")
 			now := time.Now()
-			return a.items(runItems(list), len(list), "There are no runs here. Launch one with `stephost launch`.",
+			none := "There are no runs here. Launch one with `stephost launch`."
+			if f.Operator+f.Step+f.Pipeline+f.PipelineRun != "" || f.Unclosed {
+				none = "There are no such runs here. See what there is with `stephost run list`."
+			}
+			if err := a.items(runItems(list), len(list), none,
 				[]string{"RUN", "STEP", "OPERATOR", "STATE", "STARTED", "TOOK"},
-				func(i int) []string { return runRow(list[i], now) })
+				func(i int) []string { return runRow(list[i], now) }); err != nil {
+				return err
+			}
+			if older {
+				a.say("There are older ones: see them with --all, or more with --limit.")
+			}
+			return nil
 		},
 	})
 	c.Flags().StringVar(&f.Operator, "operator", "", "only runs of this operator")

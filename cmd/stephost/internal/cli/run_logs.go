@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,9 +40,11 @@ func (a *app) runLogsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if attempt < 0 || int(attempt) > len(r.Attempts) && (!follow || r.State == runs.Closed) {
+			return noAttempt(r, attempt)
+		}
 		o.fromAttempt = attempt
-		// The log of a run that is closed is all there: it may end without a mark
-		// where the disk was full.
+		// The log of a run that is closed is all there, with its end mark or without.
 		read.Follow = follow && r.State != runs.Closed
 		return a.showLog(ctx, r, read, o)
 	})
@@ -56,25 +60,57 @@ func (a *app) showLog(ctx context.Context, r *runs.Run, read spool.ReadOptions, 
 	if err != nil {
 		return err
 	}
-	if read.Follow && r.OwnerID == "" {
-		a.say("Note: nobody drives run %s at the moment; `stephost run attach %[1]s` does, and its log goes on.", r.ID)
-	}
 	reader, err := spool.OpenReader(store.LogDir(r.ID), read)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
 	out := newScreen(a, "")
-	err = newLogCopy(out, reader, o, ctx).run(ctx, false)
+	a.kept = keptText(r.ID)
+	soft, over := context.WithCancel(ctx)
+	defer over()
+	looking, enough := context.WithCancel(ctx)
+	defer enough()
+	end := logEnd{closed: r.State == runs.Closed}
+	var side sync.WaitGroup
+	switch {
+	case read.Follow:
+		side.Go(func() {
+			end = a.awaitEnd(looking, store, out, r)
+			over()
+		})
+	case r.State.Over() && r.StateReason != "":
+		out.tell("Note: run %s is over, but %s; `stephost run recover %[1]s` goes on.", r.ID, r.StateReason)
+	}
+	c := newLogCopy(out, reader, o, soft)
+	err = c.run(ctx, false)
+	enough()
+	side.Wait()
+	err = c.ended(end, err)
 	out.close()
+	if err != nil {
+		out.endLine()
+	}
 	if sig := signals.first(); sig != nil {
 		a.exit = signalExit(sig)
 		return nil
 	}
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return nil
+	case errors.Is(err, spool.ErrRemoved):
+		return deletedLog(r.ID)
 	}
 	return err
+}
+
+// noAttempt says which attempts there are.
+func noAttempt(r *runs.Run, attempt int32) error {
+	next := "leave --attempt out: it has had none yet"
+	if n := len(r.Attempts); n > 0 {
+		next = "write a number from 1 to " + itoa(n) + ", or leave --attempt out"
+	}
+	return &problem.Error{Summary: "there is no attempt " + itoa(int(attempt)), Run: r.ID, Next: next}
 }
 
 // readOptions turns the flags into what is read.
@@ -83,6 +119,9 @@ func readOptions(since, tail string, now time.Time) (spool.ReadOptions, error) {
 	if since != "" {
 		d, err := time.ParseDuration(since)
 		if err == nil {
+			if d < 0 {
+				return o, &problem.Error{Summary: "--since " + strconv.Quote(since) + " lies in the future", Next: "write how long ago: --since " + strings.TrimPrefix(since, "-")}
+			}
 			o.Since = now.Add(-d)
 		} else if o.Since, err = time.Parse(time.RFC3339, since); err != nil {
 			return o, &problem.Error{Summary: "--since " + strconv.Quote(problem.Bound(since, 100)) + " is neither a duration nor a time",

@@ -44,10 +44,10 @@ func outcomeText(w io.Writer, r *runs.Run, now time.Time) string {
 	}
 	b.WriteString(")")
 	if why := reasonText(v); why != "" {
-		b.WriteString("\n  " + strings.ReplaceAll(why, "\n", "\n  "))
+		b.WriteString("\n  " + strings.ReplaceAll(harmless(why), "\n", "\n  "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
-		fmt.Fprintf(&b, "\n  %s = %s", name, problem.Bound(string(r.Values[name]), shownValue))
+		fmt.Fprintf(&b, "\n  %s = %s", oneLine(name), problem.Bound(oneLine(string(r.Values[name])), shownValue))
 	}
 	for i, o := range v.Outputs {
 		if i == shownOutputs {
@@ -83,7 +83,7 @@ func verdictWord(v *runs.Verdict) string {
 	case v.ExitCode != nil && v.Class == string(problem.User):
 		return fmt.Sprintf("failed with exit code %d", *v.ExitCode)
 	case v.Signal != "":
-		return "was killed by " + v.Signal
+		return "was killed by " + oneLine(v.Signal)
 	default:
 		return "failed (" + v.Class + ")"
 	}
@@ -115,7 +115,7 @@ func outputText(o runs.Output) string {
 	if o.Bytes >= 0 {
 		text += " (" + humanize.Bytes(uint64(o.Bytes)) + ")"
 	}
-	return text
+	return oneLine(text)
 }
 
 // nextText is what a person may want now.
@@ -156,6 +156,9 @@ func noticeOf(r *runs.Run) launch.Notice {
 	n := launch.Notice{Run: r.ID, Kind: launch.Status, Phase: string(r.State), Message: r.StateReason, Attempt: len(r.Attempts)}
 	if a := r.Current(); a != nil && r.State == runs.Submitted && a.Phase != "" {
 		n.Phase, n.Reason, n.Message, n.Since, n.URL = a.Phase, a.Reason, a.Message, a.PhaseSince, a.URL
+		if r.StateReason != "" { // something hinders it
+			n.Reason, n.Message = "unreachable", r.StateReason
+		}
 	}
 	return n
 }

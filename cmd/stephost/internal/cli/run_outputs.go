@@ -77,7 +77,7 @@ func showOutputs(w io.Writer, r *runs.Run) error {
 		b.WriteString("no outputs\n")
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
-		fmt.Fprintf(&b, "value %s = %s\n", name, r.Values[name])
+		fmt.Fprintf(&b, "value %s = %s\n", oneLine(name), oneLine(string(r.Values[name])))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -106,10 +106,10 @@ func (a *app) getOutputs(ctx context.Context, r *runs.Run, dir string, overwrite
 		}
 	}
 	for _, o := range got.Elsewhere {
-		a.say("not on this machine: %s", o.Location)
+		a.say("not on this machine: %s", oneLine(o.Location))
 	}
 	if len(got.Elsewhere) > 0 {
-		a.say("The flavor %s cannot fetch its outputs. %s", r.Pin.Flavor, byHand(got.Elsewhere[0].Location, dir))
+		a.say("The flavor %s cannot fetch its outputs. %s", r.Pin.Flavor, oneLine(byHand(got.Elsewhere[0].Location, dir)))
 	}
 	if len(r.Verdict.Outputs) == 0 {
 		a.say("The run left no outputs.")

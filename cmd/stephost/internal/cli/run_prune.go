@@ -24,19 +24,27 @@ func (a *app) runPruneCommand() *cobra.Command {
 		o     host.PruneOptions
 	)
 	c := command("prune", "Forget runs that are over", cobra.Command{
-		Long: "Remove the records, logs and work directories of runs that are over from this machine. With --remote their jobs go at the backend too, once their flavor need not keep them as evidence any more; a run whose job cannot be removed stays.",
+		Long: "Remove the records, logs and work directories of runs that are over from this machine, and what no step has used for as long from the cache: copies of sources, virtual environments, packages, layers. With --remote their jobs go at the backend too, once their flavor need not keep them as evidence any more; a run whose job cannot be removed stays.",
 		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.OlderThan, err = days(older); err != nil {
 				return err
 			}
+			if o.KeepLast < 0 {
+				return &problem.Error{Summary: "--keep-last " + strconv.Itoa(o.KeepLast) + " is no number of runs", Next: "write for example --keep-last 10; 0 keeps none"}
+			}
 			h, err := a.host()
 			if err != nil {
 				return err
 			}
+			var cache int64
+			o.Cache = func(bytes int64) { cache = bytes }
 			pruned, err := h.Prune(cmd.Context(), o)
-			if perr := a.pruned(pruned, o.DryRun); err == nil {
+			if err != nil && len(pruned) == 0 {
+				return err // nobody knows whether there is anything to prune
+			}
+			if perr := a.pruned(pruned, cache, o.DryRun); err == nil {
 				err = perr
 			}
 			return err
@@ -56,7 +64,7 @@ type prunedItem struct {
 	Kept  string `json:"kept,omitempty"` // why it stays
 }
 
-func (a *app) pruned(list []host.Pruned, dry bool) error {
+func (a *app) pruned(list []host.Pruned, cache int64, dry bool) error {
 	items := make([]prunedItem, len(list))
 	total, kept := int64(0), 0
 	for i, p := range list {
@@ -69,16 +77,20 @@ func (a *app) pruned(list []host.Pruned, dry bool) error {
 		}
 		total += p.Bytes
 	}
+	word, none := "Removed", "There is nothing to prune."
+	if dry {
+		word = "Would remove"
+	}
+	if cache > 0 {
+		none = "There is no run to prune."
+		defer func() { a.say("%s %s from the cache.", word, humanize.Bytes(uint64(cache))) }()
+	}
 	now := time.Now()
-	if err := a.items(items, len(list), "There is nothing to prune.", []string{"RUN", "STEP", "ENDED", "BYTES"}, func(i int) []string {
+	if err := a.items(items, len(list), none, []string{"RUN", "STEP", "ENDED", "BYTES"}, func(i int) []string {
 		r := list[i].Run
 		return []string{r.ID, orDash(r.Step), agoText(r.ClosedAt, now), humanize.Bytes(uint64(max(list[i].Bytes, 0)))}
 	}); err != nil || len(list) == 0 {
 		return err
-	}
-	word := "Removed"
-	if dry {
-		word = "Would remove"
 	}
 	a.say("%s %d runs, %s.", word, len(list)-kept, humanize.Bytes(uint64(total)))
 	return nil

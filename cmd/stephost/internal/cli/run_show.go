@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stephost/stephost/host/launch"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/runs"
 )
@@ -60,7 +61,7 @@ func (a *app) runShowCommand() *cobra.Command {
 }
 
 func storyOf(r *runs.Run, events []runs.Event) runStory {
-	s := runStory{runItem: itemOf(r), Waits: waitOf(r), Events: events}
+	s := runStory{runItem: itemOf(r), Waits: waitOf(r, events), Events: events}
 	if step := stepOf(r); step != nil {
 		s.Project = step.Project
 	}
@@ -74,12 +75,24 @@ func stepOf(r *runs.Run) *project.Resolved {
 	return plan.Step
 }
 
-// waitOf says what a run waits for, and until when.
-func waitOf(r *runs.Run) *waitItem {
+// stateSince is when the run came into its state, as its story tells it.
+func stateSince(r *runs.Run, events []runs.Event) time.Time {
+	since := r.CreatedAt
+	for _, e := range events {
+		var moved struct{ From, To runs.State }
+		if e.Kind == runs.EventState && json.Unmarshal(e.Data, &moved) == nil && moved.To == r.State {
+			since = e.At
+		}
+	}
+	return since
+}
+
+// waitOf says what a run waits for, since when, and until when.
+func waitOf(r *runs.Run, events []runs.Event) *waitItem {
 	if r.State == runs.Closed {
 		return nil
 	}
-	w := &waitItem{For: string(r.State), Reason: r.StateReason, Since: r.UpdatedAt}
+	w := &waitItem{For: string(r.State), Reason: r.StateReason, Since: stateSince(r, events)}
 	var t project.Timeouts
 	if step := stepOf(r); step != nil {
 		t = step.Timeouts
@@ -96,7 +109,7 @@ func waitOf(r *runs.Run) *waitItem {
 	switch {
 	case r.Verdict != nil:
 		w.For, w.Since = "the rest of the log and the removal of leftovers", r.VerdictAt
-		bound(r.VerdictAt, t.LogDrain, "log_drain")
+		bound(r.VerdictAt, launch.DrainBound(t), "log_drain")
 		return w
 	case r.State == runs.Unknown:
 		w.For = "an answer whether the job exists, or a person's word (`stephost run resolve`)"
@@ -106,13 +119,18 @@ func waitOf(r *runs.Run) *waitItem {
 		w.For = "the backend's answer to the submission"
 	case a != nil && r.State == runs.Submitted:
 		w.For = "the end of the job"
-		w.Reason = strings.TrimSpace(a.Reason + " " + a.Message)
+		if w.Reason == "" { // else something hinders it
+			w.Reason = strings.TrimSpace(a.Reason + " " + a.Message)
+		}
 		if !a.PhaseSince.IsZero() {
 			w.Since = a.PhaseSince
 		}
 		if r.Intent != nil {
-			w.For = "the backend's word that the job is gone"
-			bound(a.CancelSentAt, t.Cancel, "cancel")
+			w.For, w.Since = "the backend's word that the job is gone", r.Intent.At
+			if !a.CancelSentAt.IsZero() {
+				w.Since = a.CancelSentAt
+			}
+			bound(a.CancelSentAt, launch.CancelBound(t), "cancel")
 			return w
 		}
 		if a.Phase != "running" {
@@ -146,6 +164,8 @@ func showRun(w io.Writer, r *runs.Run, s *runStory, now time.Time) error {
 	row("State", "%s", stateText(r))
 	if r.OwnerID != "" && r.Owner != nil {
 		row("Owner", "process %d on %s", r.Owner.PID, r.Owner.Host)
+	} else if r.State == runs.Blocked {
+		row("Owner", "nobody: `stephost run attach %s` goes on with it, from a shell that has what it needs", r.ID)
 	} else if r.State != runs.Closed {
 		row("Owner", "nobody: `stephost run recover %s` goes on with it", r.ID)
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/problem"
+	"github.com/stephost/stephost/host/process"
 	"github.com/stephost/stephost/host/project"
 	"github.com/stephost/stephost/host/runs"
 )
@@ -73,6 +75,27 @@ func TestOutcomeText(t *testing.T) {
 	golden(t, "outcome", b.String())
 }
 
+// What a backend, a plugin or a step has chosen does not steer the terminal.
+func TestOutcomeIsHarmless(t *testing.T) {
+	r := overRun(runs.Verdict{Class: "user", Phase: "failed", Signal: "SIG\x1b[2J", Reason: "re\x1b[31mason", Message: "one\x1b]0;title\x07\n\ttwo\u009b31m",
+		Outputs: []runs.Output{{Name: "b\x1b", Location: "/out/a\x1b[31mb", Bytes: -1}}})
+	r.Values = map[string]json.RawMessage{"v": json.RawMessage("\"\u009b1m\"")}
+	var b bytes.Buffer
+	text := outcomeText(&b, r, time.Date(2026, 1, 2, 16, 0, 0, 0, time.UTC))
+	assert.NotRegexp(t, "[\x00-\x08\x0b-\x1f\x7f-\u009f]", text)
+	assert.Contains(t, text, "was killed by SIG[2J")
+	assert.Contains(t, text, "\n  re[31mason: one]0;title\n  \ttwo31m")
+	assert.Contains(t, text, "\n  output b: /out/a[31mb")
+
+	a := &app{stdout: &bytes.Buffer{}, stderr: &b}
+	a.problem(&problem.Error{Summary: "no\x1b[31msuch", Detail: "a\x1b[1m\nb", Next: "go\x1b[0m"})
+	a.panics.add(process.Panic{Flavor: "x", Text: "pa\x1b[31mnic\n\tat"})
+	a.panics.write(&b)
+	assert.NotContains(t, b.String(), "\x1b")
+	assert.Contains(t, b.String(), "  a[1m\n  b\n")
+	assert.Contains(t, b.String(), "  pa[31mnic\n  \tat\n")
+}
+
 func TestShowRun(t *testing.T) {
 	now := time.Date(2026, 1, 2, 15, 10, 5, 0, time.UTC)
 	at := now.Add(-5 * time.Minute)
@@ -107,19 +130,47 @@ func TestWaitOf(t *testing.T) {
 			r.Intent = &runs.Intent{Cause: "user"}
 			r.Attempts[0].CancelSentAt = created.Add(3 * time.Minute)
 		}, "timeouts.cancel", created.Add(4 * time.Minute)},
+		{"cancelling, the default bound", func(r *runs.Run) {
+			r.Plan, r.Intent = nil, &runs.Intent{Cause: "user"}
+			r.Attempts[0].CancelSentAt = created.Add(3 * time.Minute)
+		}, "timeouts.cancel", created.Add(5 * time.Minute)},
+		{"draining, the default bound", func(r *runs.Run) {
+			r.State, r.Verdict, r.VerdictAt = runs.Ended, &runs.Verdict{Class: "succeeded"}, created.Add(3*time.Minute)
+		}, "timeouts.log_drain", created.Add(4 * time.Minute)},
 		{"unknown", func(r *runs.Run) { r.State = runs.Unknown }, "", time.Time{}},
 		{"a plan of another version", func(r *runs.Run) { r.Plan = []byte(`{"Step": 3}`) }, "", time.Time{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := sampleRun()
 			tc.run(r)
-			w := waitOf(r)
+			w := waitOf(r, nil)
 			require.NotNil(t, w)
 			assert.Equal(t, tc.bound, w.Bound)
 			assert.Equal(t, tc.until, w.Until)
 		})
 	}
-	assert.Nil(t, waitOf(overRun(runs.Verdict{Class: "succeeded"})))
+	assert.Nil(t, waitOf(overRun(runs.Verdict{Class: "succeeded"}), nil))
+}
+
+// A wait is as old as the state, whatever was written since; what hinders the run comes
+// before what the backend said last.
+func TestWaitOfAStory(t *testing.T) {
+	r := sampleRun()
+	r.State, r.UpdatedAt, r.StateReason = runs.Submitting, r.CreatedAt.Add(time.Hour), "the backend cannot be reached: no route"
+	moved := func(from, to string, after time.Duration) runs.Event {
+		return runs.Event{At: r.CreatedAt.Add(after), Kind: runs.EventState, Data: json.RawMessage(`{"from":"` + from + `","to":"` + to + `"}`)}
+	}
+	events := []runs.Event{
+		moved("created", "preparing", time.Second), moved("preparing", "submitting", 2*time.Second),
+		{At: r.CreatedAt.Add(3 * time.Second), Kind: runs.EventState, Message: "sent again"}, {At: r.UpdatedAt, Kind: runs.EventReleased},
+	}
+	w := waitOf(r, events)
+	assert.Equal(t, r.CreatedAt.Add(2*time.Second), w.Since)
+	r.State = runs.Submitted
+	w = waitOf(r, events)
+	assert.Equal(t, "the start of the job", w.For)
+	assert.Equal(t, r.StateReason, w.Reason)
+	assert.Equal(t, r.StateReason, noticeOf(r).Message)
 }
 
 func TestReadOptions(t *testing.T) {
@@ -135,6 +186,7 @@ func TestReadOptions(t *testing.T) {
 		{"2026-01-01T00:00:00Z", "0", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), -1, ""},
 		{"yesterday", "all", time.Time{}, 0, "neither a duration nor a time"},
 		{"", "-3", time.Time{}, 0, "no number of lines"},
+		{"-1h", "all", time.Time{}, 0, "lies in the future"},
 	} {
 		o, err := readOptions(tc.since, tc.tail, now)
 		if tc.bad != "" {

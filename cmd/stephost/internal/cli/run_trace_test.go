@@ -86,7 +86,7 @@ func (w *world) closedRun(t *testing.T) string {
 	for _, to := range []runs.State{runs.Preparing, runs.Ended, runs.Drained, runs.Cleaned, runs.Closed} {
 		require.NoError(t, claim.Update(ctx, runs.Relaxed, func(r *runs.Run) ([]runs.Event, error) {
 			if r.State = to; to == runs.Preparing {
-				r.Attempts = []runs.Attempt{{Number: 1, Key: "k1"}}
+				r.Attempts = []runs.Attempt{{Number: 1, Key: r.ID}}
 			}
 			if to == runs.Ended {
 				v := runs.Verdict{Class: "config", Phase: "failed", Message: "no such machine", At: time.Now()}

@@ -5,7 +5,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,13 +55,16 @@ type watch struct {
 	cancelSignal os.Signal // a cancel was stored for it
 	cancelAt     time.Time
 	leaving      os.Signal // this process lets go for it
+	unstored     bool      // the cancel is known to this process alone
+
+	viewed bool // somebody else drives the run that this process left; set before outcome
 }
 
 // watch runs until the run is over, or this process leaves it; then the outcome
 // is printed and the exit code set.
 func (a *app) watch(signals *interrupts, o watchOptions) {
 	w := &watch{a: a, o: o, id: o.run.ID, token: o.run.Token, session: o.session, screen: newScreen(a, o.name)}
-	a.notify = w.screen.notice
+	a.notify, a.kept = w.screen.notice, keptText(w.id)
 	waiting, stop := context.WithCancel(context.Background())
 	defer stop()
 	w.stopWait = stop
@@ -95,10 +100,9 @@ func (a *app) watch(signals *interrupts, o watchOptions) {
 			w.screen.warn("the log could not be read to its end: " + e.Error())
 		}
 		w.screen.close()
+		w.screen.endLine()
+		a.noFile(fileErr)
 		w.outcome(r, err, res)
-		if fileErr != nil {
-			a.problem(fileErr)
-		}
 	}()
 	var late <-chan time.Time
 	if leaving != nil || cancelled != nil {
@@ -193,7 +197,7 @@ func (w *watch) result(r *runs.Run, err error, leaving, cancelled os.Signal) hos
 		res.Class, res.Exit = classDetached, signalExit(leaving)
 		res.CancelUnconfirmed = cancelled != nil
 		res.Next = "come back with `stephost run attach " + w.id + "`"
-		if !w.viewing(leaving) {
+		if w.viewed = len(w.a.nobodys(w.id)) == 0; !w.viewed {
 			if text := w.a.handOver(w.id); text != "" {
 				res.Error = text
 				res.Next = "go on with `stephost run recover " + w.id + "`"
@@ -214,24 +218,13 @@ func (w *watch) result(r *runs.Run, err error, leaving, cancelled os.Signal) hos
 	return host.ResultOf(r, err, signalExit(cancelled))
 }
 
+// keptText is where to see again what a watched run has printed.
+func keptText(id string) string {
+	return fmt.Sprintf("the run is unharmed: `stephost run logs %[1]s` shows its log, `stephost run show %[1]s` how it stands", id)
+}
+
 // classDetached is the class of a result of which the run goes on.
 const classDetached = "detached"
-
-// viewing tells whether a signal made a viewer leave.
-func (w *watch) viewing(s os.Signal) bool {
-	if w.o.policy.viewer {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
-	defer cancel()
-	store, err := w.a.h.Runs(ctx)
-	if err != nil {
-		return false
-	}
-	// The claim was given back: whoever owns it now is somebody else.
-	r, err := store.Run(ctx, w.id)
-	return err == nil && r.OwnerID != ""
-}
 
 // outcome prints how it ended.
 func (w *watch) outcome(r *runs.Run, err error, res host.Result) {
@@ -241,7 +234,7 @@ func (w *watch) outcome(r *runs.Run, err error, res host.Result) {
 		return
 	}
 	if res.Class == classDetached {
-		a.left(w.o, res)
+		w.left(res)
 		return
 	}
 	if r != nil && r.Verdict != nil {
@@ -253,13 +246,14 @@ func (w *watch) outcome(r *runs.Run, err error, res host.Result) {
 }
 
 // left says what goes on and how to come back.
-func (a *app) left(o watchOptions, res host.Result) {
-	if o.detach && res.Exit == 0 {
+func (w *watch) left(res host.Result) {
+	a := w.a
+	if w.o.detach && res.Exit == 0 {
 		// What was asked for: the ID alone on stdout, for scripts.
 		_, _ = a.stdout.Write([]byte(res.Run + "\n"))
 	}
 	switch {
-	case o.policy.viewer:
+	case w.viewed:
 		a.say("Run %s goes on without this viewer.", res.Run)
 	case res.Error != "":
 		a.say("Run %s goes on at the backend, but nobody keeps its timeouts, retries and log: %s", res.Run, res.Error)
@@ -273,8 +267,9 @@ func (a *app) left(o watchOptions, res host.Result) {
 
 // failed ends a streaming command that has no run: the error and, for programs,
 // a result.
-func (a *app) failed(err error, resultFile string, s os.Signal) error {
+func (a *app) failed(err error, resultFile string, s os.Signal) {
 	res := host.ResultOf(nil, err, 0)
+	res.Error = strings.TrimPrefix(res.Error, noPlace)
 	res.Class = string(problem.Of(err).Class)
 	if res.Class == "" {
 		res.Class = string(problem.Config)
@@ -282,7 +277,7 @@ func (a *app) failed(err error, resultFile string, s os.Signal) error {
 	if s != nil {
 		res.Class, res.Error, res.Next, res.Exit = string(problem.Cancelled), "ended by "+signalName(s)+" before there was a run", "", signalExit(s)
 	}
-	fileErr := writeResult(resultFile, res)
+	a.noFile(writeResult(resultFile, res))
 	switch {
 	case a.json():
 		_ = a.encode(resultLine{Result: res, Diagnostics: a.jsonDiagnostics(err)})
@@ -292,7 +287,19 @@ func (a *app) failed(err error, resultFile string, s os.Signal) error {
 		a.problem(err)
 	}
 	a.exit = res.Exit
-	return fileErr
+}
+
+// noFile says that the result could not be written to its file. It comes before the
+// result on stdout, which is the last line of a stream.
+func (a *app) noFile(err error) {
+	switch {
+	case err == nil:
+	case a.json():
+		p := problem.Of(err)
+		_ = a.encode(noticeLine{Version: streamVersion, Type: "notice", Level: "warning", Run: p.Run, Message: p.Error() + "; " + p.Next})
+	default:
+		a.problem(err)
+	}
 }
 
 // streamWarnings shows warnings about what was written, in the shape of a stream.

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stephost/stephost/host"
+	"github.com/stephost/stephost/host/launch"
+	"github.com/stephost/stephost/host/problem"
 	"github.com/stephost/stephost/host/runs"
 )
 
@@ -88,13 +91,19 @@ func signalName(s os.Signal) string {
 // anything is printed, and that by another goroutine.
 func (w *watch) signalled(s os.Signal) {
 	w.mu.Lock()
-	cancelled, at, leaving := w.cancelSignal, w.cancelAt, w.leaving
+	cancelled, at, leaving, unstored := w.cancelSignal, w.cancelAt, w.leaving, w.unstored
 	w.mu.Unlock()
 	if leaving != nil {
 		return
 	}
 	if cancelled != nil {
-		if s == os.Interrupt && w.o.policy.terminal && time.Since(at) >= secondPause {
+		again := s == os.Interrupt && w.o.policy.terminal && time.Since(at) >= secondPause
+		if unstored && !w.stored() {
+			// Only this process knows of the cancel: leaving would withdraw it.
+			w.screen.tell("Still cancelling run %s%s, which this process must do itself: the cancel cannot be stored.", w.id, tokenText(w.id, w.token))
+			return
+		}
+		if again {
 			w.leave(s)
 			w.screen.tell("Leaving. The cancel of run %s is stored and goes on in the background.", w.id)
 			return
@@ -112,22 +121,47 @@ func (w *watch) signalled(s os.Signal) {
 		w.leave(s)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
-	defer cancel()
-	err := w.joined().Cancel(ctx, runs.CauseSignal, fmt.Sprintf("%s to process %d", signalName(s), os.Getpid()), false)
-	var final *runs.FinalError
+	err := w.cancel(s)
+	var (
+		final *runs.FinalError
+		alone *launch.UnstoredError
+	)
 	switch {
 	case errors.As(err, &final):
 		w.screen.tell("The run is over already; waiting for the rest of its log.")
+	case errors.As(err, &alone):
+		w.screen.tell("Cancelling run %s; waiting until the job is gone. The cancel could not be stored (%v): should this process be killed, make room and write `stephost run cancel %[1]s`.", w.id, alone.Err)
 	case err != nil:
-		w.screen.tell("The cancel could not be stored: %v. Try `stephost run cancel %s`.", err, w.id)
+		p := problem.Of(err)
+		w.screen.tell("%v. Next: %s", err, cmp.Or(p.Next, "try `stephost run cancel "+w.id+"`"))
 		return
 	default:
 		w.screen.tell("Cancelling run %s; waiting until the job is gone.%s", w.id, w.secondHint())
 	}
 	w.mu.Lock()
-	w.cancelSignal, w.cancelAt = s, time.Now()
+	w.cancelSignal, w.cancelAt, w.unstored = s, time.Now(), alone != nil
 	w.mu.Unlock()
+}
+
+// cancel stores the wish to cancel.
+func (w *watch) cancel(s os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), intentBound)
+	defer cancel()
+	return w.joined().Cancel(ctx, runs.CauseSignal, fmt.Sprintf("%s to process %d", signalName(s), os.Getpid()), false)
+}
+
+// stored tries again to store a cancel that this process alone knows of.
+func (w *watch) stored() bool {
+	w.mu.Lock()
+	s := w.cancelSignal
+	w.mu.Unlock()
+	if w.cancel(s) != nil {
+		return false
+	}
+	w.mu.Lock()
+	w.unstored = false
+	w.mu.Unlock()
+	return true
 }
 
 func (w *watch) secondHint() string {

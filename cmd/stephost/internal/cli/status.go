@@ -36,14 +36,14 @@ type screen struct {
 	name    string    // of the step and operator, for the status
 	errFile *os.File  // stderr where it is a terminal: gets a status line
 	errRaw  io.Writer // stderr, for colours
-	shared  bool      // stdout is a terminal as well: log lines move the status line
+	shared  bool      // stdout is the same file, or a terminal as well: log lines move what stands there
 
 	writing sync.Mutex // the fields up to the next comment
 	out     *sink
 	err     *sink
 	last    *sink
 	shown   bool // a status line stands on the terminal
-	midLine bool // the log's last line on the terminal is not ended
+	midLine bool // the log's last line before the next one of stephost's own is not ended
 	drawn   string
 
 	mu     sync.Mutex // the fields below
@@ -58,7 +58,8 @@ type screen struct {
 }
 
 // sink is one output. What cannot be written is dropped: a run never ends
-// because nobody reads any more.
+// because nobody reads any more. That stdout could not be written is said at the
+// end of the command.
 type sink struct {
 	w    *bufio.Writer
 	gone error
@@ -82,13 +83,31 @@ func (s *sink) flush() {
 func newScreen(a *app, name string) *screen {
 	s := &screen{json: a.json(), name: name, errRaw: a.stderr,
 		out: &sink{w: bufio.NewWriterSize(a.stdout, outBuffer)}, err: &sink{w: bufio.NewWriterSize(a.stderr, 4<<10)},
-		wake: make(chan struct{}, 1), quit: make(chan struct{})}
+		shared: oneFile(a.stdout, a.stderr), wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	if f, ok := a.stderr.(*os.File); ok && terminal(f) && !s.json {
 		s.errFile = f
-		s.shared = terminal(a.stdout)
+		s.shared = s.shared || terminal(a.stdout)
 	}
 	s.over.Go(s.run)
 	return s
+}
+
+// oneFile tells whether two outputs are one terminal, pipe or file, as with 2>&1.
+func oneFile(a, b io.Writer) bool {
+	if s, ok := a.(*stdout); ok {
+		a = s.w
+	}
+	f, ok1 := a.(*os.File)
+	g, ok2 := b.(*os.File)
+	if !ok1 || !ok2 {
+		return false
+	}
+	x, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	y, err := g.Stat()
+	return err == nil && os.SameFile(x, y)
 }
 
 // run prints what was told and keeps the status line fresh.
@@ -120,6 +139,15 @@ func (s *screen) run() {
 func (s *screen) close() {
 	close(s.quit)
 	s.over.Wait()
+}
+
+// endLine ends a line of the log that has no end, before stephost says something of
+// its own behind a closed screen.
+func (s *screen) endLine() {
+	if s.midLine && !s.json {
+		fmt.Fprintln(s.errRaw)
+		s.midLine = false
+	}
 }
 
 func (s *screen) later(f func()) {
@@ -177,11 +205,11 @@ func (s *screen) message(level, text string) {
 			s.turn(s.out)
 			s.out.write(jsonBytes(noticeLine{Version: streamVersion, Type: "notice", Level: level, Message: text}))
 		case level == "warning":
-			s.line("Warning: " + text)
+			s.line("Warning: " + harmless(text))
 		case level == "progress":
-			s.line("-- " + text + " --")
+			s.line("-- " + harmless(text) + " --")
 		default:
-			s.line(text)
+			s.line(harmless(text))
 		}
 	})
 }

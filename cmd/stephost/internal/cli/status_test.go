@@ -5,6 +5,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,57 @@ func TestLogCopy(t *testing.T) {
 	out, err = copyTestLog(t, &app{}, dir, logOptions{fromAttempt: 2})
 	assert.Equal(t, "\xff\n", out)
 	assert.Empty(t, err)
+}
+
+// What stephost says itself begins on a line of its own; the log stays as it is.
+func TestLogWithoutALineEnd(t *testing.T) {
+	show := func(t *testing.T, a *app, stream string) {
+		dir := t.TempDir()
+		w, err := spool.OpenWriter(dir, spool.Options{Fence: 1})
+		require.NoError(t, err)
+		require.NoError(t, w.Append(spool.Source{Attempt: 1, Stream: stream}, []spool.Entry{{Data: []byte("no end")}}))
+		require.NoError(t, w.Finish())
+		require.NoError(t, w.Close())
+		r, err := spool.OpenReader(dir, spool.ReadOptions{Follow: true})
+		require.NoError(t, err)
+		defer func() { _ = r.Close() }()
+		s := newScreen(a, "")
+		require.NoError(t, newLogCopy(s, r, logOptions{}, context.Background()).run(context.Background(), false))
+		s.close()
+		s.endLine()
+		a.say("over")
+	}
+	for _, tc := range []struct {
+		name, stream string
+		one          bool // 2>&1
+		out, err     string
+	}{
+		{"one file", "stdout", true, "no end\nover\n", ""},
+		{"two files", "stdout", false, "no end", "over\n"},
+		{"stderr", "stderr", false, "", "no end\nover\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			open := func(name string) *os.File {
+				f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+				require.NoError(t, err)
+				t.Cleanup(func() { assert.NoError(t, f.Close()) })
+				return f
+			}
+			read := func(name string) string {
+				data, err := os.ReadFile(name)
+				require.NoError(t, err)
+				return string(data)
+			}
+			out, err := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "err")
+			a := &app{stdout: &stdout{w: open(out)}, stderr: open(err)}
+			if tc.one {
+				a.stderr = open(out)
+			}
+			show(t, a, tc.stream)
+			assert.Equal(t, tc.out, read(out))
+			assert.Equal(t, tc.err, read(err))
+		})
+	}
 }
 
 func TestLogCopyJSON(t *testing.T) {

@@ -77,7 +77,6 @@ func length(d time.Duration) string {
 	}
 }
 
-// oneLine makes text of a backend harmless for a terminal line: no line ends, no
 // cut shortens text to width characters.
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {

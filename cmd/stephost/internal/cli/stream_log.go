@@ -144,8 +144,7 @@ func (s *screen) entry(to *sink, data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	onTerminal := s.errFile != nil && (to == s.err || s.shared)
-	if onTerminal {
+	if to == s.err || s.shared {
 		s.erase()
 		s.midLine = data[len(data)-1] != '\n'
 	}

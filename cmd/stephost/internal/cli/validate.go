@@ -69,7 +69,8 @@ func (a *app) validate(ctx context.Context) error {
 	p, diags, err := cat.Project(ctx, a.project())
 	if errors.As(err, &diags) && a.json() {
 		a.exit = problem.Exit
-		return a.showValidated(cat, &validated{Files: a.files, diags: diags})
+		// Which files there are is known only when all can be read.
+		return a.showValidated(cat, &validated{Files: append([]string{}, a.files...), diags: diags})
 	}
 	if err != nil {
 		return err
