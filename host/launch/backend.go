@@ -98,12 +98,27 @@ func (b *backend) call(ctx context.Context, bound time.Duration, fn func(context
 	if b.spec.Attached {
 		bound = attachedBound
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	limited, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	if err := fn(ctx, p.Client()); err != nil {
-		return p.Explain(ctx, err)
+	if err := fn(limited, p.Client()); err != nil {
+		return p.Explain(limited, err)
 	}
 	return nil
+}
+
+// unanswered ends the plugin's process when it gives no sign of life at all: a stopped
+// or hanging one would be waited for without an end, and a cancel could not reach the
+// job. The next call starts another.
+func (b *backend) unanswered(ctx context.Context) {
+	b.mu.Lock()
+	p := b.plugin
+	b.mu.Unlock()
+	if p == nil || b.spec.Attached {
+		return // a person may have stopped it, in a debugger
+	}
+	if err := p.Ping(ctx); status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil {
+		p.Abandon()
+	}
 }
 
 // ask repeats an idempotent call while the transport fails or the plugin
@@ -117,6 +132,9 @@ func (b *backend) ask(ctx context.Context, bound time.Duration, trouble func(err
 		err := b.call(ctx, bound, fn)
 		if err == nil || !transient(err) || ctx.Err() != nil || kills.enough(err) {
 			return err
+		}
+		if status.Code(err) == codes.DeadlineExceeded {
+			b.unanswered(ctx)
 		}
 		if trouble != nil {
 			trouble(err)

@@ -237,7 +237,7 @@ func (d *drive) untilAnswered(ctx context.Context, what string, ask func(context
 	for {
 		var none *operatorv1.CouldNotAsk
 		err := d.backend.ask(ctx, askBound, func(err error) {
-			d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + err.Error()})
+			d.hindered(ctx, Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + err.Error()})
 		}, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
 			none, err = ask(ctx, c)
 			return err
@@ -249,7 +249,7 @@ func (d *drive) untilAnswered(ctx context.Context, what string, ask func(context
 		if !cause.passes() {
 			return d.couldNotAskProblem(what, cause)
 		}
-		d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + cause.Error()})
+		d.hindered(ctx, Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: what + ": " + cause.Error()})
 		wait := max(again.NextBackOff(), none.GetRetryAfter().AsDuration())
 		if err := pause(ctx, wait); err != nil {
 			return err
@@ -387,7 +387,7 @@ func (d *drive) callPrepare(ctx context.Context, target *operatorv1.Target, step
 		if !none.passes() {
 			return nil, nil, d.couldNotAskProblem("preparing", none)
 		}
-		d.notify(Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: none.Error()})
+		d.hindered(ctx, Notice{Kind: Status, Phase: "preparing", Reason: "unreachable", Message: none.Error()})
 		if err := pause(ctx, again.NextBackOff()); err != nil {
 			return nil, nil, err
 		}

@@ -103,7 +103,7 @@ func (d *drive) settleAfter(ctx context.Context, reason string) error {
 			}
 			// Time in which nobody answered does not count as settling.
 			settled = settled.Add(wait)
-			d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: unanswered})
+			d.hindered(ctx, Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: unanswered})
 			wait = max(again.NextBackOff(), resp.GetCouldNotAsk().GetRetryAfter().AsDuration())
 		default:
 			unanswered = time.Time{}
@@ -157,7 +157,7 @@ func (d *drive) settleAfter(ctx context.Context, reason string) error {
 func (d *drive) find(ctx context.Context, target *operatorv1.Target, req *operatorv1.FindRequest) (*operatorv1.FindResponse, error) {
 	var resp *operatorv1.FindResponse
 	err := d.backend.ask(ctx, askBound, func(err error) {
-		d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: err.Error()})
+		d.hindered(ctx, Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: err.Error()})
 	}, func(ctx context.Context, c operatorv1.StepOperatorClient) (err error) {
 		resp, err = c.Find(ctx, req)
 		return err
@@ -178,6 +178,12 @@ func jobWithKey(resp *operatorv1.FindResponse, key string) *operatorv1.FindRespo
 func (d *drive) resubmit(ctx context.Context, target *operatorv1.Target) error {
 	if d.resubmits++; d.resubmits > resubmitMost {
 		return d.unknown(ctx, fmt.Sprintf("the request was sent %d times and the backend never confirmed it", resubmitMost))
+	}
+	if d.resubmits > 1 {
+		// Whatever hindered it twice may take a moment to pass.
+		if err := pause(ctx, askAgainFirst<<d.resubmits); err != nil {
+			return err
+		}
 	}
 	return d.resend(ctx, target)
 }

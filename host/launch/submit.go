@@ -165,7 +165,7 @@ func (d *drive) notSent(ctx context.Context, target *operatorv1.Target, none *op
 	}
 	d.unsent++
 	wait := max(min(askAgainFirst<<min(d.unsent, 10), askAgainMost), none.GetRetryAfter().AsDuration())
-	d.notify(Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: d.s.o.Now()})
+	d.hindered(ctx, Notice{Kind: Status, Phase: "submitting", Reason: "unreachable", Message: cause.Error(), Since: d.s.o.Now()})
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	total, stop := d.untilTotal()

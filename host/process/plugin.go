@@ -67,6 +67,13 @@ func (p *Plugin) Ping(ctx context.Context) error {
 	return p.Explain(ctx, err)
 }
 
+// Abandon kills a process that gives no sign of life; whoever uses it gets a
+// *CrashError, and the next Acquire starts another.
+func (p *Plugin) Abandon() {
+	p.proc.log.Warn("the plugin does not answer and is ended", "pid", p.PID())
+	p.proc.st.child.kill()
+}
+
 // Release gives the process back. The last user's release starts the linger time.
 // Calling it again does nothing.
 func (p *Plugin) Release() { p.once.Do(func() { p.proc.manager.release(p.proc) }) }

@@ -210,6 +210,6 @@ func TestDoctor(t *testing.T) {
 		assert.Contains(t, out, word)
 	}
 	out, _, code = l.run("doctor", "nope", "--output", "json")
-	assert.Equal(t, 1, code)
-	assert.Contains(t, out, `"level":"error"`)
+	assert.Equal(t, 125, code, "a name that nothing has is wrong input")
+	assert.Contains(t, out, `"error":`)
 }
