@@ -43,7 +43,12 @@ func TestStandalone(t *testing.T) {
 }
 
 func onCluster(t *testing.T, c *spark.Cluster, flags ...string) *world {
-	w := newWorld(t, append([]string{"--master=" + c.Master, "--master-ui=" + c.UI, "--rest-url=" + c.REST, "--shared-dir=" + t.TempDir()}, flags...)...)
+	return onClusterAt(t, c, c.REST, flags...)
+}
+
+// onClusterAt has another address for the cluster's REST server.
+func onClusterAt(t *testing.T, c *spark.Cluster, rest string, flags ...string) *world {
+	w := newWorld(t, append([]string{"--master=" + c.Master, "--master-ui=" + c.UI, "--rest-url=" + rest, "--shared-dir=" + t.TempDir()}, flags...)...)
 	w.put("job.py", job)
 	w.put("helper.py", helper)
 	return w
@@ -175,7 +180,7 @@ func lostAnswer(t *testing.T, c *spark.Cluster) {
 		}
 	}))
 	defer proxy.Close()
-	w := onCluster(t, c, "--rest-url="+proxy.URL)
+	w := onClusterAt(t, c, proxy.URL)
 	for range 2 {
 		o, _ := w.launch([]string{"--run-token", "lost", "--set", "deploy_mode=cluster", "--set", "driver_memory=512m"}, "sleep", "3600")
 		assert.Equal(t, 125, o.code, "%s", o.stderr)

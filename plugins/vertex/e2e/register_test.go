@@ -12,10 +12,11 @@ import (
 // the manifest alone.
 func TestRegister(t *testing.T) {
 	l := cli.New(t)
-	line := func(more ...string) []string {
+	in := func(region string, more ...string) []string {
 		return append([]string{"step-operator", "register", "vertex", "--flavor=vertex", "--project=zenml-core", "--service_account_path=/keys/train.json",
-			"--region=europe-west1", "--machine_type=n1-standard-4", "--base_image=python:3.11-slim", "--replace"}, more...)
+			"--region=" + region, "--machine_type=n1-standard-4", "--base_image=python:3.11-slim", "--replace"}, more...)
 	}
+	line := func(more ...string) []string { return in("europe-west1", more...) }
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -24,8 +25,8 @@ func TestRegister(t *testing.T) {
 		"as it stands":       {args: line("--accelerator_type=NVIDIA_TESLA_T4")},
 		"not in the table":   {args: line("--accelerator_type=NVIDIA_TESLA_T5"), want: []string{"NVIDIA_TESLA_T5 is no accelerator", "did you mean NVIDIA_TESLA_T4?"}},
 		"wrong form":         {args: line("--accelerator_type=nvidia-tesla-t4"), code: 125, want: []string{"must be written as Vertex AI has it"}},
-		"a zone":             {args: line("--region=europe-west1-b"), code: 125, want: []string{"is a zone; Vertex AI takes a region, here europe-west1"}},
-		"no region":          {args: line("--region=Belgium"), code: 125, want: []string{"must be a region of Google Cloud"}},
+		"a zone":             {args: in("europe-west1-b"), code: 125, want: []string{"is a zone; Vertex AI takes a region, here europe-west1"}},
+		"no region":          {args: in("Belgium"), code: 125, want: []string{"must be a region of Google Cloud"}},
 		"ranges, no network": {args: line("--reserved_ip_ranges=a,b"), code: 125, want: []string{"give network too"}},
 		"ranges":             {args: line("--reserved_ip_ranges=a,b", "--network=projects/1/global/networks/n")},
 		"list of ranges":     {args: line(`--reserved_ip_ranges=["a","b"]`, "--network=projects/1/global/networks/n")},
