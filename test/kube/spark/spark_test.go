@@ -218,10 +218,10 @@ func cancelled(w *world, source string) {
 // starved: no node has room for the executors, which Spark waits for without an end. The
 // status says so.
 func starved(w *world, source string) {
-	p := w.start(source, "--run-token", "starved", "--nodes", "1", "--cpu", "500", "--set", "driver_cores=1", "--", "python", "job.py", "hold")
+	p := w.start(source, "--run-token", "starved", "--nodes", "1", "--cpu", "1", "--set", "executor_memory=4000g", "--", "python", "job.py", "hold")
 	require.Eventually(w.t, func() bool {
 		shown, _ := w.command("run", "show", "--token", "starved").CombinedOutput() // fails until there is a record
-		return strings.Contains(string(shown), "1 of 1 executors wait: Unschedulable: ") && strings.Contains(string(shown), "Insufficient cpu")
+		return strings.Contains(string(shown), "1 of 1 executors wait: Unschedulable: ") && strings.Contains(string(shown), "Insufficient memory")
 	}, hang, look)
 	require.NoError(w.t, p.cmd.Process.Signal(os.Interrupt))
 	e := p.wait()
