@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/stephost/stephost/host/problem"
 )
 
@@ -63,6 +66,10 @@ func (e *CrashError) Error() string {
 
 // Unwrap is the error of the call that met the crash.
 func (e *CrashError) Unwrap() error { return e.Err }
+
+// GRPCStatus makes status.Code say Unavailable, whatever gRPC made of the call that met
+// the crash: which of the connection's ends it saw first is chance.
+func (e *CrashError) GRPCStatus() *status.Status { return status.New(codes.Unavailable, e.Error()) }
 
 // As lets errors.As make a *problem.Error of it.
 func (e *CrashError) As(target any) bool {

@@ -64,3 +64,11 @@ func TestErrorTextsAreBounded(t *testing.T) {
 		require.LessOrEqual(t, len(err.Error()), problem.Limit)
 	}
 }
+
+// Which error gRPC makes of a connection that breaks is chance; what it means is not.
+func TestCodeOfACrash(t *testing.T) {
+	for _, code := range []codes.Code{codes.Canceled, codes.Internal, codes.Unavailable} {
+		err := fmt.Errorf("planning: %w", &CrashError{Flavor: "f", Err: status.Error(code, "x")})
+		require.Equal(t, codes.Unavailable, status.Code(err))
+	}
+}
