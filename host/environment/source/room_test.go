@@ -27,8 +27,8 @@ func TestRoomIsLookedForFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, cache := t.TempDir(), t.TempDir()
-			if sharesBlocks(cache) && tc.copy {
-				t.Skip("copies take no room here")
+			if sharesBlocks(cache) && tc.copy { // a copy takes no room here
+				tc.fits, tc.copy = tc.known || tc.free >= 3*mib, false
 			}
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "big"), make([]byte, 2*mib), 0o600))
 			s := NewStore(filepath.Join(cache, "source"))
