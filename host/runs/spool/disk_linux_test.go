@@ -12,20 +12,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stephost/stephost/test/smalldisk"
 )
 
 // smallDisk is a file system of a few MiB.
 func smallDisk(t *testing.T) string {
 	t.Helper()
-	if os.Getuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CI must run this test as root: it mounts a small file system")
-		}
-		t.Skip("NOT TESTED: a full disk (mounting a small one needs root)")
-	}
 	dir := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,mode=700"))
-	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(dir, 0)) })
+	smalldisk.Mount(t, dir, "4m", 0)
 	return dir
 }
 
