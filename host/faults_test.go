@@ -375,17 +375,8 @@ func TestAgain(t *testing.T) {
 func TestWrongScopeIsNoVerdict(t *testing.T) {
 	w := newWorld(t, "key")
 	argv, ran := witness(t, "sleep 1")
-	ctx, cancel := context.WithCancel(w.ctx)
 	h := w.host()
-	l, err := h.Launch(ctx, host.LaunchRequest{Selection: w.selection(h, step(argv, ""))})
-	require.NoError(t, err)
-	go func() {
-		require.Eventually(t, func() bool { return len(ran()) == 1 }, hang, 10*time.Millisecond)
-		cancel()
-	}()
-	_, err = l.Wait(ctx)
-	require.ErrorIs(t, err, context.Canceled)
-
+	l := w.left(h, argv, ran)
 	require.NoError(t, w.backend.SetWeather(w.ctx, wire.Weather{Account: "somebody else"}))
 	short, stop := context.WithTimeout(w.ctx, 3*time.Second)
 	defer stop()

@@ -45,6 +45,21 @@ func (w *world) submitted(h *host.Host, more string) (l *host.Launched, goOn fun
 	}
 }
 
+// left launches a step and leaves it when it runs, as a host that was ended does.
+func (w *world) left(h *host.Host, argv string, ran func() []string) *host.Launched {
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	l, err := h.Launch(ctx, host.LaunchRequest{Selection: w.selection(h, step(argv, ""))})
+	require.NoError(w.t, err)
+	go func() {
+		assert.Eventually(w.t, func() bool { return len(ran()) == 1 }, hang, 10*time.Millisecond)
+		cancel()
+	}()
+	_, err = l.Wait(ctx)
+	require.ErrorIs(w.t, err, context.Canceled)
+	return l
+}
+
 // TestRecoverGivesUp: recovery does not wait for the person who has the right
 // credentials. It gives the run back with a word, and the record says why.
 func TestRecoverGivesUp(t *testing.T) {
@@ -60,17 +75,8 @@ func TestRecoverGivesUp(t *testing.T) {
 			w := newWorld(t, "key")
 			file := filepath.Join(t.TempDir(), "go")
 			argv, ran := witness(t, "while [ ! -e "+file+" ]; do sleep 0.05; done")
-			ctx, cancel := context.WithCancel(w.ctx)
 			h := w.host()
-			l, err := h.Launch(ctx, host.LaunchRequest{Selection: w.selection(h, step(argv, ""))})
-			require.NoError(t, err)
-			go func() {
-				require.Eventually(t, func() bool { return len(ran()) == 1 }, hang, 10*time.Millisecond)
-				cancel()
-			}()
-			_, err = l.Wait(ctx)
-			require.ErrorIs(t, err, context.Canceled)
-
+			l := w.left(h, argv, ran)
 			require.NoError(t, w.backend.SetWeather(w.ctx, tc.weather))
 			store, err := h.Runs(w.ctx)
 			require.NoError(t, err)
